@@ -1,0 +1,128 @@
+#include "controller/app/config.h"
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+#include <utility>
+
+#include "controller/app/config_keys.h"
+#include "controller/app/wording.h"
+#include "controller/app/yaml_section.h"
+
+namespace jobrun {
+namespace {
+
+constexpr std::size_t kLaneNameBytesMax = 63;
+
+// The CRD's pattern of spec.lane.
+bool IsDnsLabel(const std::string& name) {
+  const auto alphanumeric = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
+  if (name.empty() || name.size() > kLaneNameBytesMax) return false;
+  for (const char c : name) {
+    if (!alphanumeric(c) && c != '-') return false;
+  }
+  return alphanumeric(name.front()) && alphanumeric(name.back());
+}
+
+// Moves the complaints that came since the last call to the warnings, with what follows from them.
+class Warnings {
+ public:
+  Warnings(YamlReader& reader, std::vector<std::string>& into) : reader_(reader), into_(into) {}
+
+  bool Collect(const std::string& consequence) {
+    const bool any = !reader_.bad_values.empty();
+    for (std::string& complaint : reader_.bad_values) {
+      into_.push_back(std::move(complaint) + "; " + consequence);
+    }
+    reader_.bad_values.clear();
+    return any;
+  }
+
+ private:
+  YamlReader& reader_;
+  std::vector<std::string>& into_;
+};
+
+Outcome ReadLanes(YamlReader& reader, const YAML::Node& node, LoadedConfig& config) {
+  const auto lanes = reader.Entries(node, "lanes");
+  if (!lanes) return lanes.error();
+  if (lanes->size() > kLanesMax) {
+    return reader.Refuse(node.Mark(), "lanes",
+                         "expected at most " + std::to_string(kLanesMax) + " lanes, found " +
+                             std::to_string(lanes->size()));
+  }
+  Warnings warnings(reader, config.warnings);
+  auto position = node.begin();
+  for (const auto& [name, section] : *lanes) {
+    const YAML::Mark mark = (position++)->first.Mark();
+    const std::string path = "lanes." + ShownText(name);
+    if (!IsDnsLabel(name)) {
+      // No run can be in such a lane, so there is nothing to hold.
+      config.warnings.push_back(
+          reader.Complain(mark, path,
+                          "a DNS label (lower-case letters, digits and '-', at most 63)",
+                          ShownText(name)) +
+          "; this lane is left out");
+      continue;
+    }
+    Lane lane{.name = name};
+    if (Outcome read = reader.ReadSection(section, path, LaneKeys(lane)); !read) return read;
+    const bool held = warnings.Collect("lane " + name + " is held: its runs get no verdict");
+    if (held) lane = Lane{.name = name, .held = true};
+    config.settings.lanes.push_back(std::move(lane));
+  }
+  return Ok();
+}
+
+}  // namespace
+
+Result<LoadedConfig> ParseConfig(const std::string& text, const std::string& name) {
+  if (text.size() > kConfigBytesMax) {
+    return Error{Code::kInvalid, name,
+                 "expected at most " + std::to_string(kConfigBytesMax) + " bytes, found " +
+                     std::to_string(text.size())};
+  }
+  Result<YAML::Node> document = ParseYaml(text, name);
+  if (!document) return document.error();
+
+  YamlReader reader(name);
+  LoadedConfig config;
+  const YAML::Node& root = *document;
+  if (!root.IsNull() && !root.IsMap()) {
+    return reader.Refuse(root.Mark(), "", "expected a mapping, found " + Shown(root));
+  }
+
+  // `lanes` holds names where other sections hold keys: it is read apart, after the rest.
+  Key file = FileKeys(config.settings);
+  file.keys.push_back(Key{.name = "lanes", .kind = ValueKind::kNamed});
+  if (Outcome read = reader.ReadSection(root, "", file); !read) return read.error();
+  Warnings(reader, config.warnings).Collect("the built-in default is used");
+
+  if (root.IsMap() && root["lanes"] && !root["lanes"].IsNull()) {
+    const YAML::Node node = root["lanes"];
+    if (!node.IsMap()) {
+      return reader.Refuse(node.Mark(), "lanes", "expected a mapping, found " + Shown(node));
+    }
+    if (Outcome read = ReadLanes(reader, node, config); !read) return read.error();
+  }
+  config.not_in_effect = std::move(reader.not_in_effect);
+  return config;
+}
+
+Result<LoadedConfig> LoadConfig(const std::string& path) {
+  const auto unreadable = [&path] {
+    return Error{Code::kInvalid, path, std::string("can't be read: ") + std::strerror(errno)};
+  };
+  errno = 0;
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return unreadable();
+  // One byte more than allowed tells a file that is too large, also where its size is not known.
+  std::string text(kConfigBytesMax + 1, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (file.bad() || (file.gcount() == 0 && errno != 0)) return unreadable();
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  return ParseConfig(text, path);
+}
+
+}  // namespace jobrun

@@ -1,0 +1,32 @@
+// The configuration file: YAML to Settings (docs/configuration.md). Pure but for LoadConfig, which
+// reads the file.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "controller/base/result.h"
+#include "controller/engine/settings.h"
+
+namespace jobrun {
+
+// Far above any real file (a lane takes about 200 bytes); it bounds what parsing can cost. A
+// ConfigMap holds no more either.
+inline constexpr std::size_t kConfigBytesMax = 1024 * 1024;
+
+// One line each, with file:line:column, the key's path, what was expected and what was found.
+struct LoadedConfig {
+  Settings settings{};
+  // Bad values. In a global setting: the built-in default holds. In a lane: the lane is held.
+  std::vector<std::string> warnings{};
+  // Paths of keys that were checked but change nothing in this version.
+  std::vector<std::string> not_in_effect{};
+};
+
+// Fails when the file as a whole can't be trusted: unreadable, too large, not YAML, an unknown key,
+// a key that stands twice, lanes that are no mapping or too many. `name` stands in the messages.
+[[nodiscard]] Result<LoadedConfig> ParseConfig(const std::string& text, const std::string& name);
+[[nodiscard]] Result<LoadedConfig> LoadConfig(const std::string& path);
+
+}  // namespace jobrun

@@ -1,0 +1,40 @@
+// What the controller serves over HTTP: /metrics, /healthz, /livez, /readyz.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "controller/app/driver.h"
+#include "controller/app/http_server.h"
+#include "controller/app/metrics.h"
+
+namespace jobrun {
+
+// A loop that finished no turn for this long is stuck: it turns every Driver::kTurnMax when nothing
+// happens, and no turn takes seconds.
+inline constexpr Nanos kStuckAfter = std::chrono::seconds(30);
+
+// /healthz and /livez: 200 while the loop turns, 503 when it is stuck. A restart would not help
+// against anything else, so nothing else counts. `verbose` adds what was checked.
+[[nodiscard]] ServerReply LivenessReply(Nanos since_turn, bool verbose);
+
+// /readyz: 200 once all runs have been seen and nothing is in the way, else 503 and why. Held lanes
+// are told, but don't count.
+[[nodiscard]] ServerReply ReadinessReply(const Health& health, bool verbose);
+
+// The driver and the metrics must outlive the server.
+[[nodiscard]] HttpRoutes MetricsRoutes(Driver& driver, const Metrics& metrics);
+[[nodiscard]] HttpRoutes ProbeRoutes(Driver& driver);
+
+struct Listener {
+  std::string what{};     // "metrics", "probes"
+  std::string address{};  // as ParseBindAddress takes it, or kNoServer
+  HttpRoutes routes{};
+};
+
+// One server per address: listeners that name the same one share it. Logs where each listens.
+[[nodiscard]] Result<std::vector<std::unique_ptr<HttpServer>>> StartServers(
+    std::vector<Listener> listeners, LogSink& log);
+
+}  // namespace jobrun

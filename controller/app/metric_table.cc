@@ -1,0 +1,221 @@
+#include "controller/app/metric_table.h"
+
+#include <charconv>
+
+#include "controller/model/phase.h"
+#include "controller/model/reason.h"
+
+namespace jobrun {
+namespace {
+
+constexpr auto kReasonNames = [] {
+  std::array<std::string_view, kReasonCount> names{};
+  for (std::size_t i = 0; i < kReasonCount; ++i) names[i] = kReasons[i].name;
+  return names;
+}();
+// The enumerators of EventType, in their order.
+constexpr std::array<std::string_view, 6> kEventTypeNames = {"added",    "modified", "deleted",
+                                                             "bookmark", "error",    "invalid"};
+constexpr std::array<std::string_view, 1> kControllerNames = {"jobrun"};
+constexpr std::array<std::string_view, 5> kMethodNames = {"GET", "POST", "PUT", "PATCH", "DELETE"};
+
+constexpr std::array<double, 18> kLagBuckets = {
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 180, 300};
+// client-go's.
+constexpr std::array<double, 12> kRequestBuckets = {0.005, 0.025, 0.1, 0.25, 0.5, 1,
+                                                    2,     4,     8,   15,   30,  60};
+
+constexpr LabelRow kLane = {.name = "lane",
+                            .meaning =
+                                "the lanes of the configuration, `default`, and `other` "
+                                "for all that are not configured"};
+constexpr std::array<LabelRow, 2> kLaneReason = {{kLane, {"reason", kReasonNames, {}}}};
+constexpr std::array<LabelRow, 2> kLaneCause = {{kLane, {"cause", kSuppressionNames, {}}}};
+constexpr std::array<LabelRow, 2> kLanePhase = {{kLane, {"phase", kPhaseNames, {}}}};
+constexpr std::array<LabelRow, 1> kLaneOnly = {{kLane}};
+constexpr std::array<LabelRow, 1> kEndCause = {{{"cause", kWatchEndNames, {}}}};
+constexpr std::array<LabelRow, 1> kListResult = {{{"result", kListResultNames, {}}}};
+constexpr std::array<LabelRow, 1> kEventType = {{{"type", kEventTypeNames, {}}}};
+constexpr std::array<LabelRow, 2> kReconcileLabels = {
+    {{"controller", kControllerNames, {}}, {"result", kReconcileResultNames, {}}}};
+constexpr std::array<LabelRow, 3> kRequestLabels = {
+    {{"code", {}, "the HTTP status, or `<error>` when no whole answer came"},
+     {"method", kMethodNames, {}},
+     {"host", {}, "the API server's host and port"}}};
+constexpr std::array<LabelRow, 1> kVerb = {{{"verb", kMethodNames, {}}}};
+constexpr std::array<LabelRow, 1> kQueueName = {{{"name", kControllerNames, {}}}};
+constexpr std::array<LabelRow, 1> kVersion = {{{"version", {}, "this program's version"}}};
+
+constexpr auto kCounter = SeriesKind::kCounter;
+constexpr auto kGauge = SeriesKind::kGauge;
+constexpr auto kHistogram = SeriesKind::kHistogram;
+
+constexpr std::array<MetricRow, kMetricIdCount> kTable = {{
+    {MetricId::kReaps,
+     "jobrun_reaps_total",
+     kCounter,
+     "Runs moved to Stuck or Failed by a verdict whose write committed.",
+     kLaneReason,
+     {}},
+    {MetricId::kSuppressed,
+     "jobrun_verdicts_suppressed_total",
+     kCounter,
+     "Due verdicts that were not written; once per run, reason and cause until its heartbeat or "
+     "spec changes.",
+     kLaneCause,
+     {}},
+    {MetricId::kConflicts,
+     "jobrun_reap_conflicts_total",
+     kCounter,
+     "Status writes refused because another writer came first; the run was judged again.",
+     {},
+     {}},
+    {MetricId::kInvalidObjects,
+     "jobrun_invalid_objects_total",
+     kCounter,
+     "JobRuns left alone because they could not be decoded.",
+     {},
+     {}},
+    {MetricId::kDetectionLag,
+     "jobrun_detection_lag_seconds",
+     kHistogram,
+     "Time from a verdict being due to its write being committed.",
+     {},
+     kLagBuckets},
+    {MetricId::kWatchOpens, "jobrun_watch_opens_total", kCounter, "Watches opened.", {}, {}},
+    {MetricId::kWatchEnds,
+     "jobrun_watch_ends_total",
+     kCounter,
+     "Watches that ended, by cause.",
+     kEndCause,
+     {}},
+    {MetricId::kLists,
+     "jobrun_lists_total",
+     kCounter,
+     "Lists of all runs, by how they ended.",
+     kListResult,
+     {}},
+    {MetricId::kWatchEvents,
+     "jobrun_watch_events_total",
+     kCounter,
+     "Watch events received.",
+     kEventType,
+     {}},
+    {MetricId::kReconcile,
+     "controller_runtime_reconcile_total",
+     kCounter,
+     "Decisions about runs, by result.",
+     kReconcileLabels,
+     {}},
+    {MetricId::kRequests,
+     "rest_client_requests_total",
+     kCounter,
+     "Requests to the API server, watches included.",
+     kRequestLabels,
+     {}},
+    {MetricId::kRequestDuration, "rest_client_request_duration_seconds", kHistogram,
+     "Time from sending a request to the last byte of its answer; of a watch, to its header.",
+     kVerb, kRequestBuckets},
+    {MetricId::kRuns, "jobrun_runs", kGauge, "Runs, by phase.", kLanePhase, {}},
+    {MetricId::kOldestHeartbeat,
+     "jobrun_oldest_heartbeat_timestamp_seconds",
+     kGauge,
+     "When the quietest heartbeating run of the lane was last seen to beat; absent without one.",
+     kLaneOnly,
+     {}},
+    {MetricId::kSilenceClockStopped,
+     "jobrun_silence_clock_stopped",
+     kGauge,
+     "1 while silence does not count because heartbeats could not be seen.",
+     {},
+     {}},
+    {MetricId::kLastSweep,
+     "jobrun_last_successful_sweep_timestamp_seconds",
+     kGauge,
+     "When nothing due was last left unhandled; 0 before the first time.",
+     {},
+     {}},
+    {MetricId::kQueueDepth,
+     "workqueue_depth",
+     kGauge,
+     "Verdicts and visits that wait for a slot.",
+     kQueueName,
+     {}},
+    {MetricId::kBuildInfo, "jobrun_build_info", kGauge, "Always 1.", kVersion, {}},
+    {MetricId::kProcessCpu,
+     "process_cpu_seconds_total",
+     kCounter,
+     "CPU time used, user and system.",
+     {},
+     {}},
+    {MetricId::kProcessResident,
+     "process_resident_memory_bytes",
+     kGauge,
+     "Resident memory.",
+     {},
+     {}},
+    {MetricId::kProcessVirtual, "process_virtual_memory_bytes", kGauge, "Virtual memory.", {}, {}},
+    {MetricId::kProcessStart,
+     "process_start_time_seconds",
+     kGauge,
+     "When the process started, since the epoch.",
+     {},
+     {}},
+    {MetricId::kProcessOpenFds, "process_open_fds", kGauge, "Open file descriptors.", {}, {}},
+    {MetricId::kProcessMaxFds, "process_max_fds", kGauge, "Most file descriptors allowed.", {}, {}},
+}};
+
+constexpr bool InOrder() {
+  for (std::size_t i = 0; i < kTable.size(); ++i) {
+    if (static_cast<std::size_t>(kTable[i].id) != i) return false;
+  }
+  return true;
+}
+static_assert(InOrder());
+static_assert(static_cast<int>(Metric::kReaps) == static_cast<int>(MetricId::kReaps));
+static_assert(static_cast<int>(Metric::kDetectionLag) == static_cast<int>(MetricId::kDetectionLag));
+static_assert(static_cast<int>(Metric::kRequests) == static_cast<int>(MetricId::kRequests));
+
+std::string FormatSeconds(double seconds) {
+  std::array<char, 32> text{};
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), seconds);
+  return {text.data(), end.ptr};
+}
+
+std::string DescribeLabel(const LabelRow& label) {
+  std::string text = "  - `" + std::string(label.name) + "`: ";
+  if (label.values.empty()) return text + std::string(label.meaning) + '\n';
+  for (const std::string_view value : label.values) {
+    text += '`' + std::string(value) + (value == label.values.back() ? "`\n" : "`, ");
+  }
+  return text;
+}
+
+}  // namespace
+
+std::span<const MetricRow, kMetricIdCount> MetricTable() { return kTable; }
+
+const MetricRow& RowOf(MetricId id) { return kTable[static_cast<std::size_t>(id)]; }
+
+std::string MetricsDocument() {
+  constexpr std::array<std::string_view, 3> kKinds = {"counter", "gauge", "histogram"};
+  std::string text =
+      "# Metrics\n\n"
+      "Written by `jobrun-controller --print-metrics-doc`; don't edit.\n\n"
+      "What `/metrics` shows. Every counter and histogram whose label values are known is there "
+      "from\n"
+      "the start, at 0.\n\n";
+  for (const MetricRow& row : kTable) {
+    text += "- **`" + std::string(row.name) + "`** (" +
+            std::string(kKinds[static_cast<std::size_t>(row.kind)]) +
+            "): " + std::string(row.help) + '\n';
+    for (const LabelRow& label : row.labels) text += DescribeLabel(label);
+    if (row.buckets.empty()) continue;
+    text += "  - buckets, in seconds:";
+    for (const double bucket : row.buckets) text += ' ' + FormatSeconds(bucket);
+    text += '\n';
+  }
+  return text;
+}
+
+}  // namespace jobrun

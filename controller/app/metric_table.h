@@ -1,0 +1,67 @@
+// Every metric that /metrics shows, as one table: the series are made from it, docs/metrics.md too.
+// Names and labels are interface (dashboards, alerts). Pure.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "controller/engine/metrics.h"
+
+namespace jobrun {
+
+// A row's place in the table. The first ones are engine Metrics in their own order.
+enum class MetricId : std::uint8_t {
+  kReaps,
+  kSuppressed,
+  kConflicts,
+  kInvalidObjects,
+  kDetectionLag,
+  kWatchOpens,
+  kWatchEnds,
+  kLists,
+  kWatchEvents,
+  kReconcile,
+  kRequests,
+  kRequestDuration,
+  kRuns,
+  kOldestHeartbeat,
+  kSilenceClockStopped,
+  kLastSweep,
+  kQueueDepth,
+  kBuildInfo,
+  kProcessCpu,
+  kProcessResident,
+  kProcessVirtual,
+  kProcessStart,
+  kProcessOpenFds,
+  kProcessMaxFds,
+};
+inline constexpr std::size_t kMetricIdCount = 24;
+
+enum class SeriesKind : std::uint8_t { kCounter, kGauge, kHistogram };
+
+struct LabelRow {
+  std::string_view name{};
+  std::span<const std::string_view> values{};  // empty: only known at run time
+  std::string_view meaning{};                  // then: what they are
+};
+
+struct MetricRow {
+  MetricId id{};
+  std::string_view name{};
+  SeriesKind kind{};
+  std::string_view help{};
+  std::span<const LabelRow> labels{};
+  std::span<const double> buckets{};  // kHistogram, upper bounds in seconds
+};
+
+[[nodiscard]] std::span<const MetricRow, kMetricIdCount> MetricTable();
+[[nodiscard]] const MetricRow& RowOf(MetricId id);
+
+// docs/metrics.md.
+[[nodiscard]] std::string MetricsDocument();
+
+}  // namespace jobrun

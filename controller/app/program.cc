@@ -1,0 +1,143 @@
+#include "controller/app/program.h"
+
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdlib>
+#include <exception>
+#include <memory>
+#include <stdexcept>
+#include <utility>
+
+#include "controller/app/config.h"
+#include "controller/app/driver.h"
+#include "controller/app/endpoints.h"
+#include "controller/app/log_sink.h"
+#include "controller/app/metrics.h"
+#include "controller/base/real_clock.h"
+#include "controller/engine/engine.h"
+#include "controller/kube/credentials.h"
+#include "controller/kube/event_loop.h"
+#include "controller/kube/make_transport.h"
+
+namespace jobrun {
+namespace {
+
+// Connections are cheap, but an API server has few slots for one client.
+constexpr int kDataConnectionsMax = 256;
+
+std::uint64_t RandomBits() {
+  std::uint64_t bits = 0;
+  if (getrandom(&bits, sizeof bits, 0) != sizeof bits) throw std::runtime_error("no randomness");
+  return bits;
+}
+
+std::string HexOf(std::uint64_t bits) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string text;
+  for (unsigned shift = 64; shift > 0; shift -= 4) text += kDigits[(bits >> (shift - 4)) & 0xfU];
+  return text;
+}
+
+int Fail(LogSink& log, int code, const char* what, const Error& error) {
+  log.Write({LogLevel::kError, what, {{"error", error.ToString()}}});
+  return code;
+}
+
+Result<Settings> ReadSettings(const std::string& path, LogSink& log) {
+  if (path.empty()) return Settings{};
+  auto config = LoadConfig(path);
+  if (!config) return config.error();
+  for (const std::string& warning : config->warnings) {
+    log.Write({LogLevel::kWarn, "bad value in the configuration", {{"error", warning}}});
+  }
+  std::string later;
+  for (const std::string& key : config->not_in_effect) later += (later.empty() ? "" : ", ") + key;
+  if (!later.empty()) log.Write({LogLevel::kInfo, "accepted, not yet in effect: " + later});
+  return std::move(config->settings);
+}
+
+Result<Credentials> ReadCredentials(const Flags& flags, LogSink& log) {
+  auto credentials =
+      FindCredentials({.kubeconfig = flags.kubeconfig,
+                       .environment = [](const char* name) -> std::optional<std::string> {
+                         const char* value = std::getenv(name);
+                         return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+                       }});
+  if (!credentials) return credentials;
+  for (const std::string& warning : credentials->warnings) {
+    log.Write({LogLevel::kWarn, "credentials", {{"warning", warning}}});
+  }
+  return credentials;
+}
+
+// The first signal lets the engine finish, the second does not wait for it.
+void StopOnSignals(EventLoop& loop, Driver*& driver, LogSink& log) {
+  loop.OnSignal({SIGTERM, SIGINT}, [&driver, &log, stopping = false](int) mutable {
+    log.Write({LogLevel::kInfo, stopping ? "stopping at once" : "stopping"});
+    if (std::exchange(stopping, true)) _exit(kExitInternal);
+    driver->BeginStop();
+  });
+}
+
+int Run(const Flags& flags, LogSink& log) {
+  EventLoop loop;
+  Driver* stopped_driver = nullptr;
+  // First of all: as process 1 of a container it would otherwise be deaf until the loop runs.
+  StopOnSignals(loop, stopped_driver, log);
+
+  auto settings = ReadSettings(flags.config, log);
+  if (!settings) return Fail(log, kExitUsage, "configuration", settings.error());
+  auto credentials = ReadCredentials(flags, log);
+  if (!credentials) return Fail(log, kExitCredentials, "credentials", credentials.error());
+
+  const std::string process_id = HexOf(RandomBits());
+  log.Write({LogLevel::kInfo,
+             "starting",
+             {{"version", JOBRUN_VERSION},
+              {"server", credentials->server.Url()},
+              {"credentials", credentials->origin},
+              {"process", process_id}}});
+
+  const int in_flight = std::clamp(settings->rate_limit.in_flight, 1, kDataConnectionsMax);
+  Engine engine({.scopes = flags.scopes,
+                 .process_id = process_id,
+                 .seed = RandomBits(),
+                 .settings = std::move(settings).value()},
+                ReadClocks());
+  Metrics metrics(JOBRUN_VERSION, credentials->server.Authority());
+  Driver driver(PartsOf(engine, loop), metrics, log);
+  stopped_driver = &driver;
+  auto transport =
+      MakeTransport(loop, std::move(credentials).value(),
+                    {.data_connections = static_cast<std::size_t>(in_flight), .log = &log}, driver);
+  if (!transport) return Fail(log, kExitCredentials, "credentials", transport.error());
+
+  // After everything they ask, so that they are gone first.
+  const auto servers =
+      StartServers({{"metrics", flags.metrics_address, MetricsRoutes(driver, metrics)},
+                    {"probes", flags.probe_address, ProbeRoutes(driver)}},
+                   log);
+  if (!servers) return Fail(log, kExitUsage, "can't listen", servers.error());
+
+  driver.Start(**transport);
+  loop.Run();
+  log.Write({LogLevel::kInfo, "stopped"});
+  return kExitStopped;
+}
+
+}  // namespace
+
+int RunController(const Flags& flags) {
+  const auto log = MakeStderrSink(flags.log_level, flags.log_format);
+  try {
+    return Run(flags, *log);
+  } catch (const std::exception& error) {
+    return Fail(*log, kExitInternal, "internal error",
+                {Code::kInternal, "run the controller", error.what()});
+  }
+}
+
+}  // namespace jobrun

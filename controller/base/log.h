@@ -1,0 +1,30 @@
+// Log lines as values. Who makes one does not know where it goes: the engine returns them as
+// effects, the rest hands them to a LogSink.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace jobrun {
+
+enum class LogLevel : std::uint8_t { kDebug, kInfo, kWarn, kError };
+
+// One line: a constant message and the values that belong to it. Values may hold anything; the sink
+// escapes them. Key names are the field's words: run, lane, reason, error.
+struct LogLine {
+  LogLevel level{LogLevel::kInfo};
+  std::string message;
+  std::vector<std::pair<std::string, std::string>> fields{};
+};
+
+// Any thread.
+class LogSink {
+ public:
+  virtual ~LogSink() = default;
+  virtual void Write(const LogLine& line) = 0;
+};
+
+}  // namespace jobrun

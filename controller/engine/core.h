@@ -1,0 +1,79 @@
+// What the parts of the engine share: the records, the clocks, and where effects go.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "controller/engine/io.h"
+#include "controller/engine/policy_table.h"
+#include "controller/engine/server_clock.h"
+#include "controller/engine/silence_clock.h"
+#include "controller/engine/store.h"
+#include "controller/engine/timers.h"
+#include "controller/verdict/decide.h"
+
+namespace jobrun {
+
+// Namespace names, each held once. They are few and live as long as the process.
+class Namespaces {
+ public:
+  [[nodiscard]] NamespaceId Intern(std::string_view name);
+  [[nodiscard]] const std::string& Name(NamespaceId id) const { return names_[id]; }
+
+ private:
+  std::vector<std::string> names_;
+  std::unordered_map<std::string, NamespaceId> ids_;
+  std::string last_{};  // objects of one namespace tend to come together
+  NamespaceId last_id_{0};
+};
+
+struct Core {
+  Core(const Settings& initial, std::string process, Mono start)
+      : settings(initial),
+        process_id(std::move(process)),
+        timers(store),
+        policies(initial),
+        silence(start),
+        server(initial.grace.server_skew) {}
+
+  Settings settings;
+  std::string process_id;
+  Store store{};
+  Timers timers;
+  PolicyTable policies;
+  Namespaces namespaces{};
+  SilenceClock silence;
+  ServerClock server;
+
+  Now now{};                                    // of the present step
+  Effects* effects{nullptr};                    // of the present step
+  std::uint64_t next_id{1};                     // requests and streams
+  Nanos backoff_cap{std::chrono::seconds(30)};  // no wait is longer: far below the shortest timeout
+  // Runs by lane label and phase.
+  std::vector<std::array<std::uint64_t, kPhaseCount>> runs_by_lane{};
+
+  void Emit(Effect effect) { effects->push_back(std::move(effect)); }
+  void CountOne(Metric metric, LaneIndex lane, std::uint8_t label, double value = 1) {
+    Emit(Count{metric, lane, label, value});
+  }
+
+  [[nodiscard]] const Policy& PolicyOf(const RunRecord& record) const {
+    return policies.At(record.policy).policy;
+  }
+  [[nodiscard]] LaneIndex LabelOf(const RunRecord& record) const {
+    return policies.At(record.policy).label;
+  }
+  [[nodiscard]] std::uint64_t& RunCount(LaneIndex lane, Phase phase) {
+    if (runs_by_lane.size() <= lane) runs_by_lane.resize(lane + std::size_t{1});
+    return runs_by_lane[lane][static_cast<std::size_t>(phase)];
+  }
+  [[nodiscard]] Subject SubjectOf(const RunRecord& record) const;
+  // "namespace/name", for people.
+  [[nodiscard]] std::string FullName(const RunRecord& record) const;
+};
+
+}  // namespace jobrun

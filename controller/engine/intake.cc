@@ -1,0 +1,189 @@
+#include "controller/engine/intake.h"
+
+#include <algorithm>
+#include <functional>
+#include <optional>
+
+#include "controller/base/rfc3339.h"
+
+namespace jobrun {
+namespace {
+
+// Names of bad objects remembered so that each is reported once; beyond that many they are only
+// counted.
+constexpr std::size_t kReportedMax = 10000;
+// The API server cuts creationTimestamp to the second.
+constexpr std::chrono::seconds kStampResolution{1};
+// Two stamps less than a second apart are the claim's own.
+constexpr std::chrono::seconds kOwnBeat{1};
+
+std::uint64_t HashOf(std::string_view text) {
+  if (text.empty()) return 0;
+  const std::uint64_t hash = std::hash<std::string_view>{}(text);
+  return hash == 0 ? 1 : hash;
+}
+
+// A heartbeat that is not just the claim written twice. Timestamps that can't be read differ unless
+// they are the same text.
+bool IsBeat(const ObservedRun& run) {
+  if (run.last_heartbeat_at.empty()) return false;
+  const auto beat = ParseRfc3339(run.last_heartbeat_at);
+  const auto claim = ParseRfc3339(run.claimed_at);
+  if (!beat || !claim) return run.last_heartbeat_at != run.claimed_at;
+  return std::chrono::abs(*beat - *claim) >= kOwnBeat;
+}
+
+// How long ago `at` was at least, on the server's clock.
+Nanos AgeOf(ServerTime at, const ServerInterval& server) {
+  if (!server.Known() || server.earliest <= at) return Nanos::zero();
+  return server.earliest - at;
+}
+
+}  // namespace
+
+Intake::Seen Intake::Observe(const ObservedRun& run, Source source, std::uint8_t scope,
+                             std::uint8_t epoch) {
+  Slot slot = core_.store.Find(run.uid);
+  const bool is_new = slot == kNoSlot;
+  if (is_new) {
+    slot = core_.store.Insert(run.uid, run.name);
+    core_.store.At(slot).name_space = core_.namespaces.Intern(run.name_space);
+  }
+  RunRecord& record = core_.store.At(slot);
+  if (source != Source::kRead) {
+    record.scope = scope;
+    record.epoch = epoch;
+  }
+  const bool old_news = run.resource_version < record.resource_version;
+  if (!is_new && old_news && (source != Source::kList || IsTerminal(record.phase))) return {};
+  if (!is_new && run.resource_version == record.resource_version) return {.slot = slot};
+
+  const Phase phase_before = record.phase;
+  const bool beaten_before = record.has_beaten;
+  const bool deleted_before = record.being_deleted;
+  const bool policy_is_new =
+      is_new || record.generation != static_cast<std::uint32_t>(run.generation);
+  if (policy_is_new && !SetPolicy(slot, run)) {
+    Forget(slot);
+    return {};
+  }
+  if (!policy_is_new) Recount(record, -1);
+  record.resource_version = run.resource_version;
+  record.phase = run.phase;
+  record.being_deleted = run.being_deleted;
+  record.foreign_conditions = run.has_foreign_conditions;
+  Recount(record, 1);
+  record.start_recorded = !run.start_time.empty();
+  const bool first = is_new || (phase_before == Phase::kPending && run.phase != Phase::kPending);
+  if (first) NoteStart(record, run, !is_new && source != Source::kList);
+  NoteHeartbeat(record, run, first);
+  return {.slot = slot,
+          .judge = policy_is_new || record.phase != phase_before ||
+                   record.has_beaten != beaten_before || record.being_deleted != deleted_before,
+          .became_terminal = IsTerminal(record.phase) && (is_new || !IsTerminal(phase_before))};
+}
+
+// A new generation: the thresholds may be others. The caller counts the run anew.
+bool Intake::SetPolicy(Slot slot, const ObservedRun& run) {
+  const Result<Thresholds> thresholds = decoder_.DecodeThresholds(run.spec_json);
+  if (!thresholds) {
+    Invalid(run, thresholds.error().detail);
+    return false;
+  }
+  RunRecord& record = core_.store.At(slot);
+  const bool had_policy = record.resource_version != 0;
+  const Policy before = had_policy ? core_.PolicyOf(record) : Policy{};
+  if (had_policy) {
+    Recount(record, -1);
+    core_.policies.Release(record.policy);
+  }
+  record.policy = core_.policies.Acquire(run.lane, *thresholds);
+  record.generation = static_cast<std::uint32_t>(run.generation);
+  record.suppressed = 0;
+  if (had_policy) EaseIn(record, before);
+  if (core_.PolicyOf(record).timeout_raised) {
+    core_.Emit(LogLine{LogLevel::kWarn,
+                       "the heartbeat timeout is shorter than two intervals and was raised to them",
+                       {{"run", std::string(run.name_space) + "/" + std::string(run.name)},
+                        {"lane", std::string(run.lane)}}});
+  }
+  return true;
+}
+
+// After a limit became shorter a worker gets two intervals from now, since it can't know that yet.
+void Intake::EaseIn(RunRecord& record, const Policy& before) {
+  Subject run = core_.SubjectOf(record);
+  const auto limit = SilenceLimit(run);
+  run.policy = before;
+  const auto limit_before = SilenceLimit(run);
+  if (!limit || run.phase != Phase::kRunning) return;
+  if (limit_before && *limit_before <= *limit) return;
+  const Nanos ease = 2 * core_.PolicyOf(record).heartbeat_interval;
+  record.since = std::max(record.since, core_.now.silence + ease - *limit);
+}
+
+// Called once for a Pending run and once for its claim. `seen_live`: it was Pending a moment ago.
+void Intake::NoteStart(RunRecord& record, const ObservedRun& run, bool seen_live) {
+  const ServerInterval& server = core_.now.server;
+  if (run.phase == Phase::kPending) {
+    record.since = core_.now.silence - AgeOf(run.created + kStampResolution, server);
+    return;
+  }
+  if (seen_live && run.start_time.empty() && server.Known()) {
+    record.started_at = server.latest;
+    record.since = core_.now.silence;
+    return;
+  }
+  std::optional<ServerTime> start = ParseRfc3339(run.start_time);
+  if (!start) start = ParseRfc3339(run.claimed_at);
+  const ServerTime latest = server.Known() ? std::max(server.latest, run.created) : run.created;
+  record.started_at = std::clamp(start.value_or(run.created), run.created, latest);
+  record.since = core_.now.silence - AgeOf(record.started_at, server);
+}
+
+// `first`: nothing was known of this claim's heartbeats before.
+void Intake::NoteHeartbeat(RunRecord& record, const ObservedRun& run, bool first) {
+  const std::uint64_t heartbeat = HashOf(run.last_heartbeat_at);
+  if (heartbeat == record.heartbeat && !first) return;
+  record.heartbeat = heartbeat;
+  if (!record.has_beaten) record.has_beaten = IsBeat(run);
+  if (!record.has_beaten) return;
+  record.suppressed = 0;
+  // Where heartbeats are ignored the time since the claim counts on.
+  if (core_.PolicyOf(record).heartbeat_mode == HeartbeatMode::kIgnored) return;
+  record.since = core_.now.silence;
+}
+
+void Intake::Recount(const RunRecord& record, std::int64_t by) {
+  core_.RunCount(core_.LabelOf(record), record.phase) += static_cast<std::uint64_t>(by);
+}
+
+void Intake::Forget(Slot slot) {
+  const RunRecord& record = core_.store.At(slot);
+  if (record.resource_version != 0) {
+    Recount(record, -1);
+    core_.policies.Release(record.policy);
+  }
+  core_.store.Erase(slot);
+}
+
+void Intake::Invalid(const ObservedRun& run, std::string_view why) {
+  core_.CountOne(Metric::kInvalidObjects, 0, 0);
+  std::string name(run.name_space);
+  name.append("/").append(run.name);
+  if (reported_.size() >= kReportedMax || !reported_.insert(HashOf(name)).second) return;
+  core_.Emit(LogLine{LogLevel::kError,
+                     "a JobRun can't be decoded and is left alone",
+                     {{"run", name}, {"error", std::string(why)}}});
+}
+
+void Intake::OnPoliciesReloaded(const std::vector<Policy>& before) {
+  for (auto& lane : core_.runs_by_lane) lane.fill(0);
+  core_.store.ForEach([&](Slot, RunRecord& record) {
+    Recount(record, 1);
+    record.suppressed = 0;
+    EaseIn(record, before[record.policy]);
+  });
+}
+
+}  // namespace jobrun

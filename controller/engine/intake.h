@@ -1,0 +1,56 @@
+// From what is observed of a run to its record: when its present heartbeat was first seen, when it
+// started, which policy holds.
+#pragma once
+
+#include <cstdint>
+#include <unordered_set>
+
+#include "controller/engine/core.h"
+#include "controller/wire/event_decoder.h"
+
+namespace jobrun {
+
+// How an object came to be seen; what may be concluded from it differs.
+enum class Source : std::uint8_t {
+  kList,   // it was so before we looked: ages are unknown
+  kWatch,  // it has just become so
+  kRead,   // a live read or the answer to a write: as kWatch, and newer than the watch may be
+};
+
+class Intake {
+ public:
+  Intake(Core& core, EventDecoder& decoder) : core_(core), decoder_(decoder) {}
+
+  struct Seen {
+    Slot slot{kNoSlot};
+    bool judge{false};            // what it is judged by has changed: judge it now
+    bool became_terminal{false};  // it was active (or unknown) before
+  };
+  // Updates the record or makes one. No slot: the object can't be judged, or is older than what is
+  // known.
+  [[nodiscard]] Seen Observe(const ObservedRun& run, Source source, std::uint8_t scope,
+                             std::uint8_t epoch);
+
+  // Drops the record.
+  void Forget(Slot slot);
+
+  // An object that can't be decoded: counted, and reported once.
+  void Invalid(const ObservedRun& run, std::string_view why);
+
+  // The policies were resolved anew; `before` holds the old ones. Runs whose limits became shorter
+  // get two intervals from now. Every run is to be judged again.
+  void OnPoliciesReloaded(const std::vector<Policy>& before);
+
+ private:
+  [[nodiscard]] bool SetPolicy(Slot slot, const ObservedRun& run);
+  void NoteStart(RunRecord& record, const ObservedRun& run, bool seen_live);
+  void NoteHeartbeat(RunRecord& record, const ObservedRun& run, bool first);
+  void Recount(const RunRecord& record, std::int64_t by);
+  void EaseIn(RunRecord& record, const Policy& before);
+
+  Core& core_;
+  EventDecoder& decoder_;
+  std::unordered_set<std::uint64_t> reported_;  // hashes of names, at most kReportedMax
+};
+
+}  // namespace jobrun

@@ -1,0 +1,97 @@
+// What goes into the engine and what comes out of it: the whole boundary between decisions and the
+// world. Production performs the effects with sockets and threads (app/driver.h), tests and
+// simulations from memory and with virtual time.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "controller/base/log.h"
+#include "controller/base/time.h"
+#include "controller/engine/metrics.h"
+#include "controller/engine/settings.h"
+#include "controller/model/phase.h"
+#include "controller/wire/exchange.h"
+
+namespace jobrun {
+
+// ---- inputs ----
+
+struct ConfigLoaded {
+  Settings settings;
+};
+// The time asked for by the last WakeAt has come (or is near: waking early is harmless).
+struct Woke {};
+// Somebody wants the gauges; answered with one Answer.
+struct ScrapeAsked {
+  std::uint64_t id{0};
+};
+// Finish what is in flight, write nothing new, then Exit.
+struct StopAsked {};
+
+// StreamOpened, StreamEvents, StreamClosed and Response are defined in wire/exchange.h.
+using Input = std::variant<StreamOpened, StreamEvents, StreamClosed, Response, ConfigLoaded, Woke,
+                           ScrapeAsked, StopAsked>;
+
+// ---- effects ----
+
+using SendRequest = Request;
+
+// Call Step with Woke at this time. A later WakeAt replaces it.
+struct WakeAt {
+  Mono at{};
+};
+
+// Adds `value` to a counter, or observes it in a histogram. `lane` where the metric has that label;
+// `label` is the enumerator of its other label (Reason, Suppression, EventType, …).
+struct Count {
+  Metric metric{};
+  LaneIndex lane{0};
+  std::uint8_t label{0};
+  double value{1};
+};
+
+// Gauges at one instant.
+struct Snapshot {
+  struct LaneGauges {
+    std::string lane;
+    std::array<std::uint64_t, kPhaseCount> runs{};
+    // When the quietest heartbeating run of the lane was last seen to beat; absent without one.
+    std::optional<Mono> oldest_heartbeat{};
+  };
+  std::vector<LaneGauges> lanes{};
+  std::uint64_t runs{0};       // records held
+  std::uint64_t policies{0};   // distinct policies held
+  std::uint64_t timers{0};     // armed
+  std::uint64_t queued{0};     // verdicts and visits that wait for a slot
+  std::uint64_t in_flight{0};  // requests without an answer yet
+  bool synced{false};
+  bool silence_clock_stopped{false};
+  Mono taken_at{};
+};
+struct Answer {
+  std::uint64_t id{0};
+  Snapshot snapshot{};
+};
+
+struct Exit {};
+
+using Effect =
+    std::variant<OpenStream, CloseStream, SendRequest, WakeAt, Count, LogLine, Answer, Exit>;
+using Effects = std::vector<Effect>;
+
+// What probes ask, readable between two steps.
+struct Health {
+  bool synced{false};  // a complete list has been seen since the start
+  Mono last_sweep{};   // the last engine turn after which nothing due was unhandled
+  bool stopping{false};
+  std::string
+      problem{};  // why it is not ready: unreachable, forbidden, no such resource…; empty when well
+  std::string held_lanes{};  // comma-separated
+};
+
+}  // namespace jobrun

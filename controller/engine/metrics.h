@@ -1,0 +1,47 @@
+// Every metric the engine counts, as data: app/metrics.h makes Prometheus series of this table, the
+// documents are generated from it. Labels are bounded: lanes as configured plus `other`.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+namespace jobrun {
+
+// A lane as a label: its place in the engine's list of lane names (Snapshot::lanes).
+using LaneIndex = std::uint16_t;
+
+// Counters and histograms that move by a Count effect.
+enum class Metric : std::uint8_t {
+  kReaps,       // lane, reason: Stuck and Failed verdicts that committed
+  kSuppressed,  // lane, cause
+  kConflicts,   // a status write lost to another writer
+  kInvalidObjects,
+  kDetectionLag,  // histogram, seconds from the engine's own due time to the committed write
+  kWatchOpens,    // watches opened
+  kWatchEnds,     // cause: why a watch ended
+  kLists,         // result
+  kWatchEvents,   // type
+  kReconcile,     // result: what a decision led to
+  kRequests,      // code, method: rest_client_requests_total
+};
+
+// Why a due verdict was not written (Count::label of kSuppressed).
+enum class Suppression : std::uint8_t { kDryRun, kDisabled, kHeldLane, kRateLimit };
+inline constexpr std::array<std::string_view, 4> kSuppressionNames = {"dry_run", "disabled",
+                                                                      "held_lane", "rate_limit"};
+
+enum class WatchEnd : std::uint8_t { kServer, kTransport, kExpired, kError, kRefused };
+inline constexpr std::array<std::string_view, 5> kWatchEndNames = {"server", "transport", "expired",
+                                                                   "error", "refused"};
+
+enum class ListResult : std::uint8_t { kComplete, kExpired, kFailed };
+inline constexpr std::array<std::string_view, 3> kListResultNames = {"complete", "expired",
+                                                                     "failed"};
+
+// controller_runtime_reconcile_total's labels.
+enum class ReconcileResult : std::uint8_t { kSuccess, kRequeue, kRequeueAfter, kError };
+inline constexpr std::array<std::string_view, 4> kReconcileResultNames = {"success", "requeue",
+                                                                          "requeue_after", "error"};
+
+}  // namespace jobrun

@@ -1,0 +1,257 @@
+#include "controller/engine/reaper.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "controller/wire/status_patch.h"
+#include "controller/wire/targets.h"
+
+namespace jobrun {
+namespace {
+
+// A due run that must not be written (dry run, disabled) is looked at again now and then, because
+// another rule may have come due.
+constexpr Nanos kSuppressedRecheck = std::chrono::minutes(1);
+constexpr Nanos kWriteDeadline = std::chrono::seconds(10);
+
+std::string Milliseconds(Nanos time) {
+  return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(time).count());
+}
+
+}  // namespace
+
+Reaper::Reaper(Core& core, Intake& intake, EventDecoder& decoder, std::uint64_t seed)
+    : core_(core),
+      intake_(intake),
+      decoder_(decoder),
+      random_(seed),
+      reaps_(core.settings.rate_limit.reaps_per_second, core.settings.rate_limit.burst),
+      visit_rate_(core.settings.rate_limit.visits_per_second,
+                  core.settings.rate_limit.visits_per_second) {}
+
+void Reaper::OnSettings() {
+  const RateLimit& limit = core_.settings.rate_limit;
+  reaps_.SetRate(limit.reaps_per_second, limit.burst);
+  visit_rate_.SetRate(limit.visits_per_second, limit.visits_per_second);
+}
+
+// ---- judging ----
+
+void Reaper::Judge(Slot slot) {
+  RunRecord& record = core_.store.At(slot);
+  if (record.queued || record.busy) return;
+  const Subject run = core_.SubjectOf(record);
+  const Decision decision = Decide(run, core_.now);
+  if (const auto* reap = std::get_if<Reap>(&decision)) {
+    if (GateShut(slot, reap->reason)) return;
+    record.queued = true;
+    queue_.push_back(slot);
+    return;
+  }
+  attempts_.erase(slot);
+  if (const auto* recheck = std::get_if<Recheck>(&decision)) {
+    core_.timers.Arm(slot, core_.now.mono + recheck->in);
+  }
+  const bool visit = run.phase == Phase::kRunning && !run.being_deleted && !record.start_recorded &&
+                     !record.visiting && run.policy.reaping == Reaping::kEnabled &&
+                     !run.policy.held && NeedsStartTime(run.policy) &&
+                     core_.settings.rate_limit.visits_per_second > 0;
+  if (visit) {
+    record.visiting = true;
+    visits_.push_back(slot);
+  }
+}
+
+bool Reaper::GateShut(Slot slot, Reason reason) {
+  const Policy& policy = core_.PolicyOf(core_.store.At(slot));
+  std::optional<Suppression> cause;
+  if (policy.reaping == Reaping::kDryRun) cause = Suppression::kDryRun;
+  if (policy.reaping == Reaping::kDisabled) cause = Suppression::kDisabled;
+  if (policy.held) cause = Suppression::kHeldLane;
+  if (!cause) return false;
+  attempts_.erase(slot);
+  Suppress(slot, reason, *cause);
+  core_.timers.Arm(slot, core_.now.mono + kSuppressedRecheck);
+  return true;
+}
+
+// Counted once per (uid, reason, cause) until a heartbeat or the spec changes.
+void Reaper::Suppress(Slot slot, Reason reason, Suppression cause) {
+  RunRecord& record = core_.store.At(slot);
+  const auto mark =
+      static_cast<std::uint8_t>(1 + static_cast<std::size_t>(reason) * kSuppressionNames.size() +
+                                static_cast<std::size_t>(cause));
+  if (std::exchange(record.suppressed, mark) == mark) return;
+  core_.CountOne(Metric::kSuppressed, core_.LabelOf(record), static_cast<std::uint8_t>(cause));
+  if (cause == Suppression::kRateLimit) return;
+  core_.Emit(LogLine{LogLevel::kInfo,
+                     "a verdict is due and is not written",
+                     {{"run", core_.FullName(record)},
+                      {"lane", core_.policies.At(record.policy).lane},
+                      {"reason", std::string(Info(reason).name)},
+                      {"cause", std::string(kSuppressionNames[static_cast<std::size_t>(cause)])}}});
+}
+
+void Reaper::OnSeen(const Intake::Seen& seen, const ObservedRun& run) {
+  if (seen.slot == kNoSlot) return;
+  if (seen.became_terminal) Committed(seen.slot, run);
+  if (seen.judge) Judge(seen.slot);
+}
+
+// A run has become terminal. Ours to count if it carries a verdictID of this process, whichever way
+// we came to see it: the answer to the write, a read after a lost answer, or the watch.
+void Reaper::Committed(Slot slot, const ObservedRun& run) {
+  const auto attempt = attempts_.extract(slot);
+  const std::string& process = core_.process_id;
+  const bool ours = run.verdict_id.size() > process.size() && run.verdict_id.starts_with(process) &&
+                    run.verdict_id[process.size()] == '-';
+  const auto reason = ParseReason(run.reason);
+  if (!ours || !reason) return;
+  const RunRecord& record = core_.store.At(slot);
+  const LaneIndex lane = core_.LabelOf(record);
+  core_.CountOne(Metric::kReaps, lane, static_cast<std::uint8_t>(*reason));
+  CountReconcile(ReconcileResult::kSuccess);
+  Nanos lag{};
+  if (!attempt.empty() && attempt.mapped().uid == record.uid) {
+    lag = core_.now.mono - attempt.mapped().due;
+    core_.CountOne(Metric::kDetectionLag, lane, 0, std::chrono::duration<double>(lag).count());
+  }
+  core_.Emit(LogLine{LogLevel::kInfo,
+                     "reaped",
+                     {{"run", core_.FullName(record)},
+                      {"lane", core_.policies.At(record.policy).lane},
+                      {"phase", std::string(PhaseName(run.phase))},
+                      {"reason", std::string(run.reason)},
+                      {"lag_ms", Milliseconds(lag)},
+                      {"verdict", std::string(run.verdict_id)}}});
+}
+
+// ---- sending ----
+
+std::size_t Reaper::FlightsMax() const {
+  return static_cast<std::size_t>(std::max(1, core_.settings.rate_limit.in_flight));
+}
+
+void Reaper::Pump() {
+  if (attempts_.empty()) problem_.clear();
+  if (stopping_ || core_.now.mono < throttled_until_) return;
+  const bool limited = core_.settings.rate_limit.reaps_per_second > 0;
+  while (in_flight_.size() < FlightsMax() && !queue_.empty()) {
+    const Slot slot = queue_.front();
+    RunRecord& record = core_.store.At(slot);
+    if (!record.queued) {  // erased since, and perhaps the slot is another run's now
+      queue_.pop_front();
+      continue;
+    }
+    if (limited && !reaps_.Take(core_.now.mono)) {
+      const Decision decision = Decide(core_.SubjectOf(record), core_.now);
+      if (const auto* reap = std::get_if<Reap>(&decision)) {
+        Suppress(slot, reap->reason, Suppression::kRateLimit);
+      }
+      break;
+    }
+    queue_.pop_front();
+    record.queued = false;
+    Begin(slot);
+  }
+  while (in_flight_.size() < FlightsMax() && queue_.empty() && !visits_.empty() &&
+         visit_rate_.Take(core_.now.mono)) {
+    const Slot slot = visits_.front();
+    visits_.pop_front();
+    BeginVisit(slot);
+  }
+}
+
+std::optional<Mono> Reaper::NextWake() const {
+  if (stopping_ || (queue_.empty() && visits_.empty())) return std::nullopt;
+  if (core_.now.mono < throttled_until_) return throttled_until_;
+  if (in_flight_.size() >= FlightsMax()) return std::nullopt;
+  TokenBucket bucket = queue_.empty() ? visit_rate_ : reaps_;
+  return bucket.NextAt(core_.now.mono);
+}
+
+// The run was due when it was queued; it is judged again, because a heartbeat may have come since.
+void Reaper::Begin(Slot slot) {
+  RunRecord& record = core_.store.At(slot);
+  const Decision decision = Decide(core_.SubjectOf(record), core_.now);
+  const auto* reap = std::get_if<Reap>(&decision);
+  if (reap == nullptr) {
+    Judge(slot);
+    return;
+  }
+  if (GateShut(slot, reap->reason)) return;
+  Attempt& attempt = AttemptOf(slot);
+  attempt.due = core_.now.mono - reap->overdue;
+  if (attempt.read_first || record.foreign_conditions) {
+    ReadAnew(slot, reap->reason);
+  } else {
+    WriteVerdict(slot, reap->reason, {});
+  }
+}
+
+void Reaper::ReadAnew(Slot slot, Reason reason) {
+  const RunRecord& record = core_.store.At(slot);
+  Send(slot, Doing::kReading, reason,
+       {.target = RunTarget(core_.namespaces.Name(record.name_space), record.name.get())});
+}
+
+void Reaper::WriteVerdict(Slot slot, Reason reason, std::string_view foreign_conditions) {
+  const RunRecord& record = core_.store.At(slot);
+  const std::string id = core_.process_id + "-" + std::to_string(++verdicts_);
+  const std::string message = VerdictMessage(core_.SubjectOf(record), reason);
+  const ServerInterval& server = core_.now.server;
+  Send(slot, Doing::kWritingVerdict, reason,
+       {.method = Method::kPatch,
+        .target = StatusTarget(core_.namespaces.Name(record.name_space), record.name.get()),
+        .content_type = std::string(kMergePatchType),
+        .body = WriteVerdictPatch({.resource_version = record.resource_version,
+                                   .generation = record.generation,
+                                   .reason = reason,
+                                   .message = message,
+                                   .verdict_id = id,
+                                   .at = server.Known() ? server.earliest : record.started_at,
+                                   .foreign_conditions = foreign_conditions})});
+}
+
+void Reaper::BeginVisit(Slot slot) {
+  RunRecord& record = core_.store.At(slot);
+  if (!record.visiting) return;
+  if (record.start_recorded || record.phase != Phase::kRunning || record.being_deleted) {
+    record.visiting = false;
+    return;
+  }
+  Send(slot, Doing::kWritingVisit, {},
+       {.method = Method::kPatch,
+        .target = StatusTarget(core_.namespaces.Name(record.name_space), record.name.get()),
+        .content_type = std::string(kMergePatchType),
+        .body = WriteVisitPatch(
+            {.resource_version = record.resource_version, .start_time = record.started_at})});
+}
+
+void Reaper::Send(Slot slot, Doing doing, Reason reason, Request request) {
+  request.id = core_.next_id++;
+  request.klass = RequestClass::kData;
+  request.deadline = kWriteDeadline;
+  RunRecord& record = core_.store.At(slot);
+  if (doing != Doing::kWritingVisit) record.busy = true;
+  in_flight_.emplace(request.id, Flight{slot, record.uid, doing, reason});
+  core_.Emit(std::move(request));
+}
+
+Reaper::Attempt& Reaper::AttemptOf(Slot slot) {
+  const Uid uid = core_.store.At(slot).uid;
+  const auto [found, begun] = attempts_.try_emplace(slot);
+  if (begun || found->second.uid != uid) found->second = Attempt{.uid = uid};
+  return found->second;
+}
+
+void Reaper::CountReconcile(ReconcileResult result) {
+  core_.CountOne(Metric::kReconcile, 0, static_cast<std::uint8_t>(result));
+}
+
+void Reaper::Forget(Slot slot) {
+  attempts_.erase(slot);
+  intake_.Forget(slot);
+}
+
+}  // namespace jobrun

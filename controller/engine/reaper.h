@@ -1,0 +1,114 @@
+// From due runs to committed verdicts: judges, writes with the version judged, reads again after a
+// conflict, and counts what committed, once.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "controller/base/random.h"
+#include "controller/engine/core.h"
+#include "controller/engine/intake.h"
+#include "controller/engine/token_bucket.h"
+
+namespace jobrun {
+
+class Reaper {
+ public:
+  Reaper(Core& core, Intake& intake, EventDecoder& decoder, std::uint64_t seed);
+
+  // Decides about a run: sets its timer, queues its verdict or its first visit, or leaves it.
+  void Judge(Slot slot);
+
+  // Takes what Intake made of an object: judges it if need be, and counts a verdict of ours that is
+  // seen on it for the first time. This is the only place that counts reaps.
+  void OnSeen(const Intake::Seen& seen, const ObservedRun& run);
+
+  // Drops a run that is gone.
+  void Forget(Slot slot);
+
+  // Sends what is queued, as far as limits allow. Call at the end of each step.
+  void Pump();
+
+  [[nodiscard]] bool Owns(RequestId id) const { return in_flight_.contains(id); }
+  void OnResponse(const Response& response);
+
+  void OnSettings();
+  // Nothing new is sent from now on.
+  void Stop() { stopping_ = true; }
+
+  [[nodiscard]] std::size_t InFlight() const { return in_flight_.size(); }
+  [[nodiscard]] std::size_t Queued() const { return queue_.size() + visits_.size(); }
+  // When Pump could send more than now; nothing when only an answer can tell.
+  [[nodiscard]] std::optional<Mono> NextWake() const;
+  // Why no write succeeds, empty when they do.
+  [[nodiscard]] const std::string& Problem() const { return problem_; }
+
+ private:
+  enum class Doing : std::uint8_t { kReading, kWritingVerdict, kWritingVisit };
+  struct Flight {
+    Slot slot;
+    Uid uid;
+    Doing doing;
+    Reason reason;
+  };
+  // A run whose verdict was begun and has neither committed nor become void.
+  struct Attempt {
+    Uid uid;
+    Mono due{};              // of the verdict, for the lag
+    int failures{0};         // in a row; decides how long the run is held
+    bool read_first{false};  // the outcome of the last write is unknown, or the object is not whole
+  };
+
+  // What becomes of a run after an answer.
+  enum class Next : std::uint8_t {
+    kWait,    // another request is under way
+    kJudge,   // judge it by what is known now
+    kHold,    // leave it alone for a while, then read it and judge again
+    kForget,  // it is gone
+  };
+
+  void Begin(Slot slot);
+  void BeginVisit(Slot slot);
+  void WriteVerdict(Slot slot, Reason reason, std::string_view foreign_conditions);
+  void ReadAnew(Slot slot, Reason reason);
+  void Send(Slot slot, Doing doing, Reason reason, Request request);
+
+  [[nodiscard]] Next OnRead(const Flight& flight, const Response& response);
+  [[nodiscard]] Next OnWritten(const Flight& flight, const Response& response);
+  [[nodiscard]] Next OnRefused(const Flight& flight, const Response& response);
+  void OnVisited(const Flight& flight, const Response& response);
+  enum class TakenIn : std::uint8_t { kNewest, kOlder, kReplaced, kUnreadable };
+  [[nodiscard]] TakenIn TakeIn(const Flight& flight, const Response& response);
+  void Throttle(const Response& response);
+  void Report(const Flight& flight, const Response& response);
+
+  void Committed(Slot slot, const ObservedRun& run);
+  [[nodiscard]] bool GateShut(Slot slot, Reason reason);
+  void Suppress(Slot slot, Reason reason, Suppression cause);
+  void Hold(Slot slot);
+  [[nodiscard]] Attempt& AttemptOf(Slot slot);
+  void CountReconcile(ReconcileResult result);
+  [[nodiscard]] std::size_t FlightsMax() const;
+
+  Core& core_;
+  Intake& intake_;
+  EventDecoder& decoder_;
+  Random random_;
+  TokenBucket reaps_;
+  TokenBucket visit_rate_;
+  std::deque<Slot> queue_;
+  std::deque<Slot> visits_;
+  std::unordered_map<RequestId, Flight> in_flight_;
+  std::unordered_map<Slot, Attempt> attempts_;
+  std::uint64_t verdicts_{0};  // sequence number of verdictID
+  Mono throttled_until_{};     // the server said "later"
+  bool stopping_{false};
+  std::string problem_;  // a missing right; empty when nothing waits to be read or written
+  bool problem_of_reading_{false};
+  Mono problem_logged_at_{Mono::min()};
+};
+
+}  // namespace jobrun

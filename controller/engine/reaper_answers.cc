@@ -1,0 +1,170 @@
+// The other half of the Reaper: what the answers to its requests mean.
+#include <algorithm>
+#include <utility>
+
+#include "controller/engine/reaper.h"
+#include "controller/wire/status_patch.h"
+
+namespace jobrun {
+namespace {
+
+// A run whose write is refused is held for so long, doubled each time, up to the maximum.
+constexpr Nanos kHoldFirst = std::chrono::milliseconds(500);
+constexpr Nanos kHoldMax = std::chrono::minutes(1);
+constexpr int kHoldDoublingsMax = 7;
+constexpr Nanos kVisitAgain = std::chrono::seconds(2);
+constexpr Nanos kThrottleDefault = std::chrono::seconds(1);
+constexpr std::chrono::seconds kThrottleMax{30};
+// Conflicts in a row after which a run is held for a moment: somebody writes to it all the time.
+constexpr int kConflictsInRow = 5;
+
+// A trouble of all runs is said once a minute.
+constexpr Nanos kProblemRepeat = std::chrono::minutes(1);
+
+constexpr int kOk = 200;
+constexpr int kUnauthorized = 401;
+constexpr int kForbidden = 403;
+constexpr int kNotFound = 404;
+constexpr int kConflict = 409;
+constexpr int kTooManyRequests = 429;
+constexpr int kServerError = 500;
+
+}  // namespace
+
+void Reaper::OnResponse(const Response& response) {
+  const Flight flight = in_flight_.extract(response.id).mapped();
+  const bool reading = flight.doing == Doing::kReading;
+  if (response.status == kOk && reading == problem_of_reading_) problem_.clear();
+  if (!core_.store.Holds(flight.slot, flight.uid)) return;
+  if (flight.doing == Doing::kWritingVisit) {
+    OnVisited(flight, response);
+    return;
+  }
+  const Next next = reading ? OnRead(flight, response) : OnWritten(flight, response);
+  if (next == Next::kWait || !core_.store.Holds(flight.slot, flight.uid)) return;
+  core_.store.At(flight.slot).busy = false;
+  if (next == Next::kJudge) Judge(flight.slot);
+  if (next == Next::kHold) Hold(flight.slot);
+  if (next == Next::kForget) Forget(flight.slot);
+}
+
+// Brings the record up to the object in an answer. Another uid under the name tells nothing about
+// our run.
+Reaper::TakenIn Reaper::TakeIn(const Flight& flight, const Response& response) {
+  const Event event = decoder_.DecodeObject(response.body);
+  if (event.type == EventType::kInvalid) {
+    intake_.Invalid(event.run, event.message);
+    return TakenIn::kUnreadable;
+  }
+  if (event.run.uid != flight.uid) return TakenIn::kReplaced;
+  OnSeen(intake_.Observe(event.run, Source::kRead, 0, 0), event.run);
+  if (!core_.store.Holds(flight.slot, flight.uid)) return TakenIn::kReplaced;
+  // The watch may be ahead of the answer.
+  const bool newest = core_.store.At(flight.slot).resource_version == event.run.resource_version;
+  return newest ? TakenIn::kNewest : TakenIn::kOlder;
+}
+
+// The fresh object decides anew. If the run is still dead, it is written with the version just
+// read.
+Reaper::Next Reaper::OnRead(const Flight& flight, const Response& response) {
+  if (response.status == kNotFound) return Next::kForget;
+  if (response.status != kOk) return OnRefused(flight, response);
+  const TakenIn taken = TakeIn(flight, response);
+  if (taken == TakenIn::kUnreadable) return Next::kHold;
+  if (taken == TakenIn::kReplaced) return Next::kForget;
+  Attempt& attempt = AttemptOf(flight.slot);
+  attempt.read_first = false;
+  const Decision decision = Decide(core_.SubjectOf(core_.store.At(flight.slot)), core_.now);
+  const auto* reap = std::get_if<Reap>(&decision);
+  if (reap == nullptr || taken == TakenIn::kOlder || stopping_) return Next::kJudge;
+  const Result<std::string> foreign = ForeignConditions(response.body);
+  if (!foreign) return Next::kHold;
+  attempt.due = core_.now.mono - reap->overdue;
+  if (GateShut(flight.slot, reap->reason)) return Next::kJudge;
+  WriteVerdict(flight.slot, reap->reason, *foreign);
+  return Next::kWait;
+}
+
+Reaper::Next Reaper::OnWritten(const Flight& flight, const Response& response) {
+  if (response.status == kOk) {
+    const TakenIn taken = TakeIn(flight, response);
+    if (taken == TakenIn::kReplaced) return Next::kForget;
+    return taken == TakenIn::kUnreadable ? Next::kHold : Next::kJudge;
+  }
+  // Whoever wrote first may have been ourselves, in a write whose answer was lost: the object
+  // tells.
+  if (response.status != kConflict) return OnRefused(flight, response);
+  core_.CountOne(Metric::kConflicts, 0, 0);
+  CountReconcile(ReconcileResult::kRequeue);
+  Attempt& attempt = AttemptOf(flight.slot);
+  attempt.read_first = true;
+  if (stopping_) return Next::kHold;
+  if (++attempt.failures % kConflictsInRow == 0) return Next::kHold;
+  ReadAnew(flight.slot, flight.reason);
+  return Next::kWait;
+}
+
+// A visit that did not commit is not urgent: it is made again when the run is next judged.
+void Reaper::OnVisited(const Flight& flight, const Response& response) {
+  core_.store.At(flight.slot).visiting = false;
+  if (response.status == kOk) {
+    (void)TakeIn(flight, response);
+    return;
+  }
+  if (response.status == kTooManyRequests) Throttle(response);
+  core_.timers.Arm(flight.slot, core_.now.mono + kVisitAgain);
+}
+
+Reaper::Next Reaper::OnRefused(const Flight& flight, const Response& response) {
+  AttemptOf(flight.slot).read_first = true;
+  if (response.status == kTooManyRequests) {
+    Throttle(response);
+    return Next::kJudge;
+  }
+  Report(flight, response);
+  CountReconcile(ReconcileResult::kError);
+  return Next::kHold;
+}
+
+void Reaper::Throttle(const Response& response) {
+  const Nanos wait = response.retry_after ? Nanos(std::min(*response.retry_after, kThrottleMax))
+                                          : kThrottleDefault;
+  throttled_until_ = std::max(throttled_until_, core_.now.mono + wait);
+}
+
+// A refusal for its content is this run's trouble; a missing right is everybody's and makes the
+// controller unready.
+void Reaper::Report(const Flight& flight, const Response& response) {
+  const bool reading = flight.doing == Doing::kReading;
+  const std::string detail =
+      response.detail.empty() ? DecodeStatus(response.body).message : response.detail;
+  if (response.status == kForbidden || response.status == kUnauthorized) {
+    const bool told = !problem_.empty() && core_.now.mono - problem_logged_at_ < kProblemRepeat;
+    problem_ = (reading ? "can't read a JobRun: " : "can't write a verdict: ") + detail;
+    problem_of_reading_ = reading;
+    if (told) return;
+    problem_logged_at_ = core_.now.mono;
+  }
+  const bool refused = response.status != 0 && response.status < kServerError;
+  core_.Emit(LogLine{refused ? LogLevel::kError : LogLevel::kWarn,
+                     refused ? "a request for a run was refused; the run is held"
+                             : "the outcome of a request is unknown; the run is read again",
+                     {{"run", core_.FullName(core_.store.At(flight.slot))},
+                      {"request", reading ? "read" : "verdict"},
+                      {"status", std::to_string(response.status)},
+                      {"error", detail}}});
+}
+
+// Only this run waits; the others go on.
+void Reaper::Hold(Slot slot) {
+  Attempt& attempt = AttemptOf(slot);
+  attempt.read_first = true;
+  const int doublings = std::min(attempt.failures++, kHoldDoublingsMax);
+  const Nanos base = std::min({kHoldFirst * (1 << doublings), kHoldMax, core_.backoff_cap});
+  const auto jitter =
+      Nanos(static_cast<Nanos::rep>(static_cast<double>(base.count()) * random_.Unit() / 2));
+  CountReconcile(ReconcileResult::kRequeueAfter);
+  core_.timers.Arm(slot, core_.now.mono + base + jitter);
+}
+
+}  // namespace jobrun

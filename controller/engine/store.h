@@ -1,0 +1,94 @@
+// The runs as the engine knows them: one small record each. One writer, the engine's thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "controller/base/time.h"
+#include "controller/model/phase.h"
+#include "controller/model/uid.h"
+
+namespace jobrun {
+
+using Slot = std::uint32_t;
+inline constexpr Slot kNoSlot = UINT32_MAX;
+using PolicyId = std::uint32_t;
+using NamespaceId = std::uint32_t;
+
+// 88 bytes, and a name of its own on the heap. With its places in the index and the timers a run
+// costs at most 160 bytes (docs/benchmarks.md).
+struct RunRecord {
+  Uid uid{};
+  std::uint64_t resource_version{0};
+  std::uint64_t heartbeat{0};      // hash of lastHeartbeatAt's text; 0 without one
+  Silence since{};                 // Subject::since
+  ServerTime started_at{};         // Subject::started_at
+  Mono timer{Mono::max()};         // when it is judged next; max: not until something changes
+  std::unique_ptr<char[]> name{};  // NUL-terminated
+  std::uint32_t generation{0};     // low 32 bits: only compared
+  PolicyId policy{0};
+  NamespaceId name_space{0};
+  Phase phase{Phase::kPending};
+  std::uint8_t scope{0};       // which watch tells of it
+  std::uint8_t epoch{0};       // the last complete list of that watch that had it
+  std::uint8_t suppressed{0};  // the (reason, cause) last counted as suppressed, 0 for none
+  bool has_beaten : 1 {false};
+  bool being_deleted : 1 {false};
+  bool start_recorded : 1 {false};  // status.startTime is set
+  bool foreign_conditions : 1 {false};
+  bool queued : 1 {false};    // its verdict waits to be sent
+  bool busy : 1 {false};      // its verdict is being written, or read anew for it
+  bool visiting : 1 {false};  // its first visit is queued or under way
+};
+static_assert(sizeof(RunRecord) <= 88);
+
+// Slots are stable until erased and reused afterwards. Records live in fixed blocks, so that growth
+// copies only the index (4 bytes a place).
+class Store {
+ public:
+  Store();
+
+  [[nodiscard]] Slot Find(Uid uid) const;
+  // The uid must not be there yet.
+  [[nodiscard]] Slot Insert(Uid uid, std::string_view name);
+  void Erase(Slot slot);
+
+  [[nodiscard]] RunRecord& At(Slot slot) { return blocks_[slot / kBlock][slot % kBlock]; }
+  [[nodiscard]] const RunRecord& At(Slot slot) const {
+    return blocks_[slot / kBlock][slot % kBlock];
+  }
+  // Whether `slot` still holds the run of this uid.
+  [[nodiscard]] bool Holds(Slot slot, Uid uid) const { return At(slot).uid == uid; }
+
+  [[nodiscard]] std::size_t Size() const { return size_; }
+
+  // Every live slot, in no order. `each` may erase the slot it is given.
+  template <class Each>
+  void ForEach(Each each) {
+    for (Slot slot = 0; slot < used_; ++slot) {
+      if (!At(slot).uid.IsNone()) each(slot, At(slot));
+    }
+  }
+  template <class Each>
+  void ForEach(Each each) const {
+    for (Slot slot = 0; slot < used_; ++slot) {
+      if (!At(slot).uid.IsNone()) each(slot, At(slot));
+    }
+  }
+
+ private:
+  static constexpr Slot kBlock = 1024;
+
+  [[nodiscard]] std::size_t PlaceOf(Uid uid) const;
+  void Grow();
+
+  std::vector<std::unique_ptr<RunRecord[]>> blocks_;
+  std::vector<Slot> index_;  // open addressing, linear probing; a power of two
+  std::vector<Slot> free_;
+  Slot used_{0};
+  std::size_t size_{0};
+};
+
+}  // namespace jobrun

@@ -1,0 +1,75 @@
+#include "controller/verdict/decide.h"
+
+#include <algorithm>
+#include <span>
+
+#include "controller/verdict/rules.h"
+
+namespace jobrun {
+namespace {
+
+constexpr rules::Rule kPendingRules[] = {rules::PendingDeadline};
+constexpr rules::Rule kRunningRules[] = {rules::Deadline, rules::HeartbeatLost, rules::NeverBeat,
+                                         rules::ClaimExpired, rules::Backstop};
+
+std::span<const rules::Rule> RulesFor(const Subject& run) {
+  if (run.being_deleted || IsTerminal(run.phase)) return {};
+  if (run.phase == Phase::kPending) return kPendingRules;
+  return kRunningRules;
+}
+
+std::string InSeconds(Seconds seconds) { return std::to_string(seconds.count()) + " s"; }
+
+}  // namespace
+
+Decision Decide(const Subject& run, const Now& now) {
+  Nanos soonest = Nanos::max();
+  for (const rules::Rule rule : RulesFor(run)) {
+    const rules::Outcome outcome = rule(run, now);
+    if (const auto* reap = std::get_if<Reap>(&outcome)) return *reap;
+    if (const auto* due = std::get_if<rules::DueIn>(&outcome))
+      soonest = std::min(soonest, due->left);
+  }
+  if (soonest == Nanos::max()) return Ignore{};
+  return Recheck{soonest};
+}
+
+std::string VerdictMessage(const Subject& run, Reason reason) {
+  const Policy& policy = run.policy;
+  switch (reason) {
+    case Reason::kPendingDeadlineExceeded:
+      return "not claimed within " + InSeconds(policy.pending_deadline.value_or(Seconds(0))) +
+             " of its creation";
+    case Reason::kDeadlineExceeded:
+      return "deadline exceeded by sweeper";
+    case Reason::kHeartbeatTimeout:
+      return "no heartbeat for " + InSeconds(policy.heartbeat_timeout);
+    case Reason::kHeartbeatNeverStarted:
+      return "no first heartbeat within " + InSeconds(policy.first_timeout) + " of the claim";
+    case Reason::kClaimExpired:
+      return "claimed for " + InSeconds(policy.claim_ttl.value_or(Seconds(0))) +
+             " without a heartbeat";
+    case Reason::kBackstopExceeded:
+      return "running for " + InSeconds(policy.backstop.value_or(Seconds(0))) + ", its backstop";
+  }
+  return {};
+}
+
+std::optional<Seconds> SilenceLimit(const Subject& run) {
+  const Policy& policy = run.policy;
+  if (run.phase == Phase::kPending) return policy.pending_deadline;
+  if (run.phase != Phase::kRunning) return std::nullopt;
+  if (run.has_beaten && policy.heartbeat_mode != HeartbeatMode::kIgnored) {
+    return policy.heartbeat_timeout;
+  }
+  if (policy.heartbeat_mode == HeartbeatMode::kRequired && !run.has_beaten) {
+    return std::min(policy.first_timeout, policy.claim_ttl.value_or(policy.first_timeout));
+  }
+  return policy.claim_ttl;
+}
+
+bool NeedsStartTime(const Policy& policy) {
+  return policy.deadline.has_value() || policy.backstop.has_value();
+}
+
+}  // namespace jobrun

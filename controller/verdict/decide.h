@@ -1,0 +1,61 @@
+// Which runs are dead: one pure function over the rules of verdict/rules.h.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "controller/base/time.h"
+#include "controller/model/phase.h"
+#include "controller/model/reason.h"
+#include "controller/model/thresholds.h"
+
+namespace jobrun {
+
+// A run as the rules see it. `since` is on the silence clock, so that a rule needs no clock of its
+// own:
+//   Pending:                           when it was created
+//   Running, no heartbeat yet:         when it was claimed
+//   Running with a heartbeat:          when its present heartbeat was first seen here
+// It may be later than that (after a threshold was lowered), never earlier.
+struct Subject {
+  Phase phase{Phase::kPending};
+  bool being_deleted{false};
+  // lastHeartbeatAt is set and differs from claimedAt by at least a second: the worker has beaten
+  // since its claim.
+  bool has_beaten{false};
+  Policy policy{};
+  Silence since{};
+  ServerTime started_at{};  // the claim, on the API server's clock, never before the true one
+};
+
+// Nothing can make this run due but a change of the object or of the configuration.
+struct Ignore {
+  bool operator==(const Ignore&) const = default;
+};
+// Nothing is due; judge again after `in`, earlier if the object changes.
+struct Recheck {
+  Nanos in{};
+  bool operator==(const Recheck&) const = default;
+};
+// Dead, and has been due for `overdue`. Whether it may be written is in the policy (reaping, held).
+struct Reap {
+  Reason reason{};
+  Nanos overdue{};
+  bool operator==(const Reap&) const = default;
+};
+using Decision = std::variant<Ignore, Recheck, Reap>;
+
+[[nodiscard]] Decision Decide(const Subject& run, const Now& now);
+
+// The sentence for status.message: what was seen and which limit it broke.
+[[nodiscard]] std::string VerdictMessage(const Subject& run, Reason reason);
+
+// The shortest silence that could now make `run` Stuck; nothing when none can.
+[[nodiscard]] std::optional<Seconds> SilenceLimit(const Subject& run);
+
+// Whether the run's start must be recorded on the server (status.startTime), because a limit counts
+// from it.
+[[nodiscard]] bool NeedsStartTime(const Policy& policy);
+
+}  // namespace jobrun

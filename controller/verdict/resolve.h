@@ -1,0 +1,33 @@
+// Puts together what a run, its lane and the defaults say about reaping.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "controller/model/thresholds.h"
+
+namespace jobrun {
+
+// One lane's say, as the configuration has it.
+struct LaneRules {
+  const Thresholds* thresholds{nullptr};
+  const Thresholds* max{nullptr};              // ceilings on what holds in the end
+  std::span<const std::string> overridable{};  // the fields runs may set; empty = all
+  bool held{false};
+};
+
+// Run before lane before defaults before the built-in values (docs/verdicts.md).
+//  - `global` is the kill switch: the stricter of it and what run or lane say holds (Disabled,
+//  DryRun, Enabled).
+//  - With heartbeats Ignored the claim limit holds only where the run or the lane itself sets one.
+//  - A timeout shorter than two intervals is raised to them, and marked so that somebody can be
+//  warned.
+[[nodiscard]] Policy ResolvePolicy(const Thresholds& run, const LaneRules& lane,
+                                   const Thresholds& defaults, Reaping global);
+
+// The name under which `overridable` lists a field: its path ("heartbeat.timeoutSeconds") or, for a
+// whole group, the part before the dot ("heartbeat").
+[[nodiscard]] bool MayOverride(std::span<const std::string> overridable, std::string_view path);
+
+}  // namespace jobrun

@@ -1,0 +1,70 @@
+#include <optional>
+
+#include "controller/model/observed_run.h"
+#include "controller/wire/json_cursor.h"
+#include "controller/wire/status_patch.h"
+
+namespace jobrun {
+namespace {
+
+namespace ondemand = json::ondemand;
+
+// Collects the raw texts of conditions. The functions return false when the JSON is broken.
+class ConditionCollector {
+ public:
+  bool ReadRoot(ondemand::object& root) {
+    return json::EachField(root, [this](std::string_view key, ondemand::value& value) {
+      return key != "status" || !json::IsObject(value) || ReadStatus(value);
+    });
+  }
+
+  std::string joined{};
+
+ private:
+  bool ReadStatus(ondemand::value& status) {
+    return json::EachField(status, [this](std::string_view key, ondemand::value& value) {
+      if (key != "conditions" || !json::IsArray(value)) return true;
+      joined.clear();
+      return json::EachElement(value,
+                               [this](ondemand::value& each) { return ReadCondition(each); });
+    });
+  }
+
+  bool ReadCondition(ondemand::value& value) {
+    ondemand::object condition;
+    if (value.get_object().get(condition) != simdjson::SUCCESS) return false;
+    std::string_view type;
+    const bool sound =
+        json::EachField(condition, [&](std::string_view key, ondemand::value& field) {
+          if (key == "type") type = json::Text(field, scratch_).value_or(std::string_view());
+          return true;
+        });
+    if (!sound) return false;
+    const std::optional<std::string_view> raw = json::RawObject(condition);
+    if (!raw) return false;
+    if (type == kSucceededCondition || type == kStuckCondition) return true;
+    if (!joined.empty()) joined += ',';
+    joined += *raw;
+    return true;
+  }
+
+  Scratch scratch_{};
+};
+
+}  // namespace
+
+Result<std::string> ForeignConditions(std::string_view text) {
+  std::string buffer;
+  ondemand::parser parser;
+  ondemand::document document;
+  ondemand::object root;
+  ConditionCollector collector;
+  if (!json::OpenObject(parser, json::CopyPadded(buffer, text), document, root) ||
+      !collector.ReadRoot(root) || !json::AtEnd(document)) {
+    return Error{Code::kInvalid, "read the conditions of an object",
+                 "expected a well-formed JSON object whose conditions are objects"};
+  }
+  return std::move(collector.joined);
+}
+
+}  // namespace jobrun

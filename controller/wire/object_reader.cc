@@ -1,0 +1,272 @@
+#include "controller/wire/object_reader.h"
+
+#include <array>
+
+#include "controller/base/rfc3339.h"
+
+namespace jobrun::json {
+namespace {
+
+constexpr std::string_view kInitialEventsEnd = "k8s.io/initial-events-end";
+
+// A field of the run that is kept as the text it is.
+struct TextField {
+  std::string_view key;
+  std::string_view ObservedRun::* member;
+  std::string_view problem;
+};
+constexpr std::array<TextField, 2> kMetadataTexts = {{
+    {"name", &ObservedRun::name, "metadata.name: expected a string"},
+    {"namespace", &ObservedRun::name_space, "metadata.namespace: expected a string"},
+}};
+constexpr std::array<TextField, 5> kStatusTexts = {{
+    {"claimedAt", &ObservedRun::claimed_at, "status.claimedAt: expected a string"},
+    {"lastHeartbeatAt", &ObservedRun::last_heartbeat_at,
+     "status.lastHeartbeatAt: expected a string"},
+    {"reason", &ObservedRun::reason, "status.reason: expected a string"},
+    {"startTime", &ObservedRun::start_time, "status.startTime: expected a string"},
+    {"verdictID", &ObservedRun::verdict_id, "status.verdictID: expected a string"},
+}};
+
+}  // namespace
+
+bool ObjectReader::Read(ondemand::value& value) {
+  if (!IsObject(value)) {
+    Blame("object: expected an object");
+    return true;
+  }
+  ondemand::object object;
+  return value.get_object().get(object) == simdjson::SUCCESS && ReadFields(object);
+}
+
+bool ObjectReader::ReadFields(ondemand::object& object) {
+  return EachField(object, [this](std::string_view key, ondemand::value& value) {
+    return ReadField(key, value);
+  });
+}
+
+bool ObjectReader::ReadField(std::string_view key, ondemand::value& value) {
+  if (key == "metadata") return ReadMetadata(value);
+  if (key == "spec") return ReadSpec(value);
+  if (key == "status") return ReadStatus(value);
+  if (key == "code") {
+    code_ = StatusCode(value);
+  } else if (key == "message") {
+    message_ = Text(value, scratch_).value_or(std::string_view());
+  }
+  return true;
+}
+
+bool ObjectReader::ReadMetadata(ondemand::value& value) {
+  if (!IsObject(value)) {
+    Blame("metadata: expected an object");
+    return true;
+  }
+  return EachField(value, [this](std::string_view key, ondemand::value& field) {
+    return ReadMetadataField(key, field);
+  });
+}
+
+bool ObjectReader::ReadMetadataField(std::string_view key, ondemand::value& value) {
+  for (const TextField& field : kMetadataTexts) {
+    if (key == field.key) {
+      TakeText(value, run_.*field.member, field.problem);
+      return true;
+    }
+  }
+  if (key == "uid") {
+    TakeUid(value);
+  } else if (key == "resourceVersion") {
+    TakeResourceVersion(value);
+  } else if (key == "generation") {
+    TakeGeneration(value);
+  } else if (key == "creationTimestamp") {
+    TakeCreated(value);
+  } else if (key == "deletionTimestamp") {
+    std::string_view text;
+    TakeText(value, text, "metadata.deletionTimestamp: expected a string");
+    run_.being_deleted = !text.empty();
+  } else if (may_be_bookmark_ && key == "annotations") {
+    return ReadAnnotations(value);
+  }
+  return true;
+}
+
+bool ObjectReader::ReadAnnotations(ondemand::value& value) {
+  if (!IsObject(value)) return true;
+  return EachField(value, [this](std::string_view key, ondemand::value& field) {
+    if (key == kInitialEventsEnd) initial_events_end_ = Token(field) == "\"true\"";
+    return true;
+  });
+}
+
+bool ObjectReader::ReadSpec(ondemand::value& value) {
+  if (!IsObject(value)) {
+    Blame("spec: expected an object");
+    return true;
+  }
+  ondemand::object spec;
+  if (value.get_object().get(spec) != simdjson::SUCCESS) return false;
+  const bool sound = EachField(spec, [this](std::string_view key, ondemand::value& field) {
+    if (key == "lane") TakeText(field, run_.lane, "spec.lane: expected a string");
+    return true;
+  });
+  if (!sound) return false;
+  const std::optional<std::string_view> raw = RawObject(spec);
+  if (raw) run_.spec_json = *raw;
+  return raw.has_value();
+}
+
+bool ObjectReader::ReadStatus(ondemand::value& value) {
+  if (IsNull(value)) return true;
+  if (!IsObject(value)) {
+    Blame("status: expected an object");
+    return true;
+  }
+  return EachField(value, [this](std::string_view key, ondemand::value& field) {
+    return ReadStatusField(key, field);
+  });
+}
+
+bool ObjectReader::ReadStatusField(std::string_view key, ondemand::value& value) {
+  for (const TextField& field : kStatusTexts) {
+    if (key == field.key) {
+      TakeText(value, run_.*field.member, field.problem);
+      return true;
+    }
+  }
+  if (key == "phase") {
+    TakePhase(value);
+  } else if (key == "conditions") {
+    return ReadConditions(value);
+  }
+  return true;
+}
+
+bool ObjectReader::ReadConditions(ondemand::value& value) {
+  if (IsNull(value)) return true;
+  if (!IsArray(value)) {
+    Blame("status.conditions: expected a list");
+    return true;
+  }
+  return EachElement(value, [this](ondemand::value& element) { return ReadCondition(element); });
+}
+
+bool ObjectReader::ReadCondition(ondemand::value& value) {
+  if (!IsObject(value)) {
+    Blame("status.conditions[]: expected objects");
+    return true;
+  }
+  std::string_view type;
+  const bool sound = EachField(value, [&](std::string_view key, ondemand::value& field) {
+    if (key == "type") TakeText(field, type, "status.conditions[].type: expected a string");
+    return true;
+  });
+  if (type.empty()) Blame("status.conditions[].type: expected a non-empty string");
+  if (type != kSucceededCondition && type != kStuckCondition) run_.has_foreign_conditions = true;
+  return sound;
+}
+
+void ObjectReader::TakeText(ondemand::value& value, std::string_view& into,
+                            std::string_view problem) {
+  const std::optional<std::string_view> text = Text(value, scratch_);
+  if (!text) Blame(problem);
+  into = text.value_or(std::string_view());
+}
+
+void ObjectReader::TakeUid(ondemand::value& value) {
+  constexpr std::string_view kProblem = "metadata.uid: expected a UUID";
+  std::string_view text;
+  TakeText(value, text, kProblem);
+  run_.uid = ParseUid(text).value_or(Uid{});
+  if (run_.uid.IsNone()) Blame(kProblem);
+}
+
+void ObjectReader::TakeResourceVersion(ondemand::value& value) {
+  constexpr std::string_view kProblem =
+      "metadata.resourceVersion: expected a positive decimal number of 64 bits, as a string";
+  std::string_view text;
+  TakeText(value, text, kProblem);
+  // The API server takes a write with version 0 for one without a precondition.
+  run_.resource_version = ParseWhole(text).value_or(0);
+  if (run_.resource_version == 0) Blame(kProblem);
+}
+
+void ObjectReader::TakeGeneration(ondemand::value& value) {
+  const std::optional<std::uint64_t> number = ParseWhole(Token(value));
+  if (!number) Blame("metadata.generation: expected a whole number");
+  run_.generation = number.value_or(0);
+}
+
+void ObjectReader::TakeCreated(ondemand::value& value) {
+  constexpr std::string_view kProblem = "metadata.creationTimestamp: expected an RFC 3339 time";
+  std::string_view text;
+  TakeText(value, text, kProblem);
+  const std::optional<ServerTime> time = ParseRfc3339(text);
+  if (!time) Blame(kProblem);
+  has_created_ = time.has_value();
+  run_.created = time.value_or(ServerTime{});
+}
+
+void ObjectReader::TakePhase(ondemand::value& value) {
+  constexpr std::string_view kProblem =
+      "status.phase: expected Pending, Running, Succeeded, Failed or Stuck";
+  run_.phase = Phase::kPending;
+  if (IsNull(value)) return;
+  std::string_view text;
+  TakeText(value, text, kProblem);
+  const std::optional<Phase> phase = ParsePhase(text);
+  if (!phase) Blame(kProblem);
+  run_.phase = phase.value_or(Phase::kPending);
+}
+
+void ObjectReader::Blame(std::string_view problem) {
+  if (problem_.empty()) problem_ = problem;
+}
+
+std::string_view ObjectReader::FirstProblem() const {
+  if (!problem_.empty()) return problem_;
+  if (run_.name.empty()) return "metadata.name: expected a name, found none";
+  if (run_.name_space.empty()) return "metadata.namespace: expected a name, found none";
+  if (run_.uid.IsNone()) return "metadata.uid: expected a UUID, found none";
+  if (run_.resource_version == 0) return "metadata.resourceVersion: expected a number, found none";
+  if (!has_created_) return "metadata.creationTimestamp: expected a time, found none";
+  return {};
+}
+
+Event ObjectReader::RunEvent(EventType type) const {
+  const std::string_view problem = FirstProblem();
+  if (!problem.empty()) return InvalidEvent(problem);
+  Event event;
+  event.type = type;
+  event.run = run_;
+  return event;
+}
+
+Event ObjectReader::BookmarkEvent() const {
+  if (run_.resource_version == 0) {
+    return InvalidEvent("metadata.resourceVersion of a bookmark: expected a positive number");
+  }
+  Event event;
+  event.type = EventType::kBookmark;
+  event.initial_events_end = initial_events_end_;
+  event.resource_version = run_.resource_version;
+  return event;
+}
+
+Event ObjectReader::ErrorEvent() const {
+  Event event;
+  event.type = EventType::kError;
+  event.status_code = code_;
+  event.message = message_;
+  return event;
+}
+
+Event ObjectReader::InvalidEvent(std::string_view problem) const {
+  Event event;
+  event.run = run_;
+  event.message = problem;
+  return event;
+}
+
+}  // namespace jobrun::json

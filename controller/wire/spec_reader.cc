@@ -1,0 +1,114 @@
+#include "controller/wire/spec_reader.h"
+
+#include <array>
+#include <string>
+
+namespace jobrun::json {
+namespace {
+
+constexpr std::string_view kHeartbeat = "heartbeat";
+constexpr std::string_view kHeartbeatPrefix = "heartbeat.";
+
+template <std::size_t N>
+std::string OneOf(const std::array<std::string_view, N>& names) {
+  std::string text = "expected one of";
+  for (const std::string_view name : names) text.append(" ").append(name);
+  return text;
+}
+
+class SpecReader {
+ public:
+  // False when the JSON is broken.
+  bool Read(ondemand::object& spec) {
+    return EachField(spec, [this](std::string_view key, ondemand::value& value) {
+      return ReadField(key, value);
+    });
+  }
+
+  Thresholds thresholds{};
+  std::string problem{};  // the first one
+
+ private:
+  bool ReadField(std::string_view key, ondemand::value& value) {
+    if (key == "reaping") {
+      TakeEnum(value, kReapingNames, thresholds.reaping, key);
+    } else if (key == kHeartbeat) {
+      return ReadHeartbeat(value);
+    } else {
+      TakeSeconds("", key, value);
+    }
+    return true;
+  }
+
+  bool ReadHeartbeat(ondemand::value& value) {
+    if (IsNull(value)) return true;
+    if (!IsObject(value)) {
+      Blame(kHeartbeat, "expected an object");
+      return true;
+    }
+    return EachField(value, [this](std::string_view key, ondemand::value& field) {
+      if (key == "mode") {
+        TakeEnum(field, kHeartbeatModeNames, thresholds.heartbeat_mode, "heartbeat.mode");
+      } else {
+        TakeSeconds(kHeartbeatPrefix, key, field);
+      }
+      return true;
+    });
+  }
+
+  template <class Enum, std::size_t N>
+  void TakeEnum(ondemand::value& value, const std::array<std::string_view, N>& names,
+                std::optional<Enum>& into, std::string_view path) {
+    into.reset();
+    if (IsNull(value)) return;
+    const std::optional<std::string_view> text = Text(value, scratch_);
+    if (text) into = ParseEnum<Enum>(names, *text);
+    if (!into) Blame(path, OneOf(names));
+  }
+
+  void TakeSeconds(std::string_view prefix, std::string_view key, ondemand::value& value) {
+    for (const SecondsField& field : kSecondsFields) {
+      // Paths without the prefix hold no dot, so a key that holds one can't pass for a nested
+      // field.
+      if (field.path.size() != prefix.size() + key.size() || !field.path.starts_with(prefix) ||
+          !field.path.ends_with(key) || key.find('.') != std::string_view::npos) {
+        continue;
+      }
+      std::optional<Seconds>& into = thresholds.*field.member;
+      into.reset();
+      if (IsNull(value)) return;
+      const std::optional<std::uint64_t> number = ParseWhole(Token(value));
+      if (number && *number >= static_cast<std::uint64_t>(field.min) &&
+          *number <= static_cast<std::uint64_t>(field.max)) {
+        into = Seconds(static_cast<std::int64_t>(*number));
+      } else {
+        Blame(field.path, "expected a whole number from " + std::to_string(field.min) + " to " +
+                              std::to_string(field.max));
+      }
+      return;
+    }
+  }
+
+  void Blame(std::string_view path, std::string_view expectation) {
+    if (problem.empty()) problem.append(path).append(": ").append(expectation);
+  }
+
+  Scratch scratch_{};
+};
+
+}  // namespace
+
+Result<Thresholds> ReadThresholds(ondemand::parser& parser, std::string_view padded) {
+  ondemand::document document;
+  ondemand::object root;
+  SpecReader reader;
+  if (!OpenObject(parser, padded, document, root) || !reader.Read(root) || !AtEnd(document)) {
+    return Error{Code::kInvalid, "decode the spec", "spec: expected a well-formed JSON object"};
+  }
+  if (!reader.problem.empty()) {
+    return Error{Code::kInvalid, "decode the spec", "spec." + reader.problem};
+  }
+  return reader.thresholds;
+}
+
+}  // namespace jobrun::json

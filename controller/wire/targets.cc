@@ -1,0 +1,75 @@
+#include "controller/wire/targets.h"
+
+namespace jobrun {
+namespace {
+
+constexpr std::string_view kApi = "/apis/jobrun.dev/v1";
+
+bool IsUnreserved(char c) {
+  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
+         c == '.' || c == '_' || c == '~';
+}
+
+std::string CollectionPath(std::string_view name_space) {
+  std::string path(kApi);
+  if (!name_space.empty()) path.append("/namespaces/").append(EncodeQuery(name_space));
+  return path.append("/jobruns");
+}
+
+// Appends name=value to a target; nothing for an empty value.
+void AddParameter(std::string& target, std::string_view name, std::string_view value) {
+  if (value.empty()) return;
+  target += target.find('?') == std::string::npos ? '?' : '&';
+  target.append(name).append("=").append(EncodeQuery(value));
+}
+
+}  // namespace
+
+std::string ListTarget(const WatchScope& scope, const ListOptions& options) {
+  std::string target = CollectionPath(scope.name_space);
+  if (options.limit > 0) AddParameter(target, "limit", std::to_string(options.limit));
+  AddParameter(target, "continue", options.continue_token);
+  AddParameter(target, "labelSelector", scope.selector);
+  return target;
+}
+
+std::string WatchTarget(const WatchScope& scope, const WatchOptions& options) {
+  std::string target = CollectionPath(scope.name_space);
+  AddParameter(target, "watch", "true");
+  AddParameter(target, "allowWatchBookmarks", "true");
+  AddParameter(target, "timeoutSeconds", std::to_string(options.timeout.count()));
+  if (options.initial_events) {
+    AddParameter(target, "sendInitialEvents", "true");
+    AddParameter(target, "resourceVersionMatch", "NotOlderThan");
+  }
+  AddParameter(target, "resourceVersion", options.resource_version);
+  AddParameter(target, "labelSelector", scope.selector);
+  return target;
+}
+
+std::string RunTarget(std::string_view name_space, std::string_view name) {
+  return CollectionPath(name_space).append("/").append(EncodeQuery(name));
+}
+
+std::string StatusTarget(std::string_view name_space, std::string_view name) {
+  return RunTarget(name_space, name).append("/status");
+}
+
+std::string EncodeQuery(std::string_view text) {
+  constexpr std::string_view kHex = "0123456789ABCDEF";
+  std::string encoded;
+  encoded.reserve(text.size());
+  for (const char c : text) {
+    if (IsUnreserved(c)) {
+      encoded += c;
+    } else {
+      const auto byte = static_cast<unsigned char>(c);
+      encoded += '%';
+      encoded += kHex[byte >> 4U];
+      encoded += kHex[byte & 0xfU];
+    }
+  }
+  return encoded;
+}
+
+}  // namespace jobrun

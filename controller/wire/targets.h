@@ -1,0 +1,38 @@
+// Request targets (path and query) of the API server, percent-encoded.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace jobrun {
+
+// What the controller watches: all namespaces when `name_space` is empty; all labels when
+// `selector` is.
+struct WatchScope {
+  std::string name_space{};
+  std::string selector{};
+};
+
+struct ListOptions {
+  int limit{500};
+  std::string continue_token{};
+};
+
+struct WatchOptions {
+  std::string resource_version{};  // empty with `initial_events`
+  bool initial_events{
+      false};  // WatchList: sendInitialEvents=true&resourceVersionMatch=NotOlderThan
+  std::chrono::seconds timeout{300};
+};
+
+[[nodiscard]] std::string ListTarget(const WatchScope& scope, const ListOptions& options);
+[[nodiscard]] std::string WatchTarget(const WatchScope& scope, const WatchOptions& options);
+[[nodiscard]] std::string RunTarget(std::string_view name_space, std::string_view name);
+[[nodiscard]] std::string StatusTarget(std::string_view name_space, std::string_view name);
+
+// Percent-encodes everything but unreserved characters (RFC 3986).
+[[nodiscard]] std::string EncodeQuery(std::string_view text);
+
+}  // namespace jobrun

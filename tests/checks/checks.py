@@ -1,0 +1,156 @@
+#!/usr/bin/env python3
+"""Holds the tree to its structure: layering, one place for clocks, few heavy files, lengths.
+
+Prints one line per violation, `path:line: what`, and exits 1 when there is any.
+"""
+import argparse
+import pathlib
+import re
+import subprocess
+import sys
+
+# Who may include whom; a layer may always include itself.
+LAYERS = {
+    'base': [],
+    'model': ['base'],
+    'wire': ['base', 'model'],
+    'verdict': ['base', 'model'],
+    'watch': ['base', 'model', 'wire'],
+    'engine': ['base', 'model', 'wire', 'watch', 'verdict'],
+    'kube': ['base', 'model', 'wire'],
+    'app': ['base', 'model', 'wire', 'watch', 'verdict', 'engine', 'kube'],
+}
+# Where a library may be seen at all.
+LIBRARIES = {
+    r'boost/|cpprest/|openssl/|pplx/': ['kube', 'app'],
+    r'cpprest/|pplx/': ['kube'],
+    r'simdjson': ['wire'],
+    r'yaml-cpp/': ['kube', 'app'],
+    r'prometheus/|spdlog/|CLI/': ['app'],
+    r'(thread|mutex|shared_mutex|condition_variable|atomic|future)>': ['kube', 'app'],
+    r'(sys/|netinet/|arpa/|netdb|poll\.h|unistd\.h)': ['kube', 'app'],
+}
+CLOCK_FILE = 'controller/base/real_clock.cc'
+CLOCKS = re.compile(r'system_clock::now|steady_clock::now|high_resolution_clock|\bsleep_(for|until)\b|\bs?rand\(|'
+                    r'random_device|clock_gettime|gettimeofday|\btime\((nullptr|NULL|0)\)')
+BEAST_FILES_MAX = 6
+FILE_LINES_MAX = 400
+FUNCTION_LINES_MAX = 70
+PARAMETERS_MAX = 5
+NOT_A_FUNCTION = re.compile(r'^\s*(if|for|while|switch|catch|else|do|namespace|class|struct|enum|union|extern)\b')
+
+
+def without_comments(text):
+    """The same text, line for line, with comments and literals blanked."""
+    pattern = r'//[^\n]*|/\*.*?\*/|R"(\w*)\(.*?\)\1"|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])\''
+    return re.sub(pattern, lambda m: re.sub(r'[^\n]', ' ', m.group()), text, flags=re.S)
+
+
+def includes(text):
+    for number, line in enumerate(text.splitlines(), 1):
+        match = re.match(r'\s*#include\s+([<"])([^>"]+)[>"]', line)
+        if match:
+            yield number, match.group(2), match.group(1) == '<'
+
+
+def check_layers(path, text):
+    layer = path.split('/')[1] if path.count('/') >= 2 else None
+    if not path.startswith('controller/') or layer not in LAYERS:
+        return
+    for number, name, is_system in includes(text):
+        match = re.match(r'controller/(\w+)/', name)
+        if match and match.group(1) != layer and match.group(1) not in LAYERS[layer]:
+            yield number, f'{layer} must not include {name}: dependencies point down only'
+        if name.startswith(('tests/', 'worker/')):
+            yield number, f'the controller must not include {name}'
+        for pattern, homes in LIBRARIES.items():
+            if re.match(pattern, name + ('>' if is_system else '')) and layer not in homes:
+                yield number, f'{name} may be included in {" and ".join(homes)} only'
+
+
+def check_clocks(path, code):
+    if path == CLOCK_FILE:
+        return
+    for number, line in enumerate(code.splitlines(), 1):
+        if CLOCKS.search(line):
+            yield number, f'clocks, sleep and randomness of the machine belong in {CLOCK_FILE}'
+
+
+def functions(code):
+    """(first line, last line, parameters) of every function body, by matching braces."""
+    stack, since = [], 0
+    line_of = lambda offset: code.count('\n', 0, offset) + 1
+    for match in re.finditer(r'[{};]', code):
+        at = match.start()
+        if match.group() == '{':
+            head = code[since:at]
+            opens = re.search(r'[\w>\])~=]\s*\((.*)\)[^()]*$', head, flags=re.S)
+            is_function = (opens and not NOT_A_FUNCTION.match(head.strip() or ' ') and '=' not in head.split('(')[0]
+                           and not any(kind == 'function' for kind, *_ in stack))
+            start = since + len(head) - len(head.lstrip())
+            stack.append(('function' if is_function else 'block', start, opens.group(1) if is_function else ''))
+        elif match.group() == '}' and stack:
+            kind, start, parameters = stack.pop()
+            if kind == 'function':
+                yield line_of(start), line_of(at), parameters
+        since = at + 1
+
+
+def count_parameters(parameters):
+    depth, count = 0, 1 if parameters.strip() else 0
+    for char in re.split(r'\)\s*(?:noexcept\s*)?:(?!:)', parameters)[0]:
+        if char in '<({[':
+            depth += 1
+        elif char in '>)}]':
+            depth -= 1
+        elif char == ',' and depth == 0:
+            count += 1
+    return count
+
+
+def check_lengths(path, text, code):
+    lines = text.count('\n')
+    if lines > FILE_LINES_MAX:
+        yield 1, f'{lines} lines; at most {FILE_LINES_MAX}'
+    if not path.endswith(('.cc', '.h')):
+        return
+    for first, last, parameters in functions(code):
+        if last - first + 1 > FUNCTION_LINES_MAX:
+            yield first, f'a function of {last - first + 1} lines; at most {FUNCTION_LINES_MAX}'
+        if count_parameters(parameters) > PARAMETERS_MAX:
+            yield first, f'{count_parameters(parameters)} parameters; at most {PARAMETERS_MAX}, then an options struct'
+
+
+def violations(root, paths):
+    beast = []
+    for path in paths:
+        text = (root / path).read_text(encoding='utf-8')
+        code = without_comments(text)
+        found = list(check_lengths(path, text, code))
+        if path.endswith(('.cc', '.h')):
+            found += [*check_layers(path, text), *check_clocks(path, code)]
+            if path.startswith('controller/') and path.endswith('.cc') and 'boost/beast' in text:
+                beast.append(path)
+        for line, what in found:
+            yield f'{path}:{line}: {what}'
+    if len(beast) > BEAST_FILES_MAX:
+        yield f'{beast[0]}:1: {len(beast)} files include Boost.Beast; at most {BEAST_FILES_MAX}: {" ".join(beast)}'
+
+
+def tracked(root):
+    out = subprocess.run(['git', 'ls-files', '--cached', '--others', '--exclude-standard', '*.cc', '*.h', '*.py', '*.sh',
+                          'dev'], cwd=root, capture_output=True, text=True, check=True).stdout
+    return [path for path in out.splitlines() if (root / path).is_file()]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--root', type=pathlib.Path, default=pathlib.Path(__file__).resolve().parents[2])
+    root = parser.parse_args().root
+    found = list(violations(root, tracked(root)))
+    print('\n'.join(found) or 'structure: nothing found')
+    return 1 if found else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

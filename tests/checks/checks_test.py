@@ -1,0 +1,59 @@
+"""The structure checks must be able to fail: each is shown one tree that breaks it and one that does not."""
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+HERE = pathlib.Path(__file__).parent
+
+
+def run(tmp_path, files):
+    subprocess.run(['git', 'init', '-q', str(tmp_path)], check=True)
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    done = subprocess.run([sys.executable, str(HERE / 'checks.py'), '--root', str(tmp_path)], capture_output=True, text=True)
+    return done.returncode, done.stdout
+
+
+BAD = {
+    'upward include': ('controller/model/a.h', '#include "controller/engine/store.h"\n', 'must not include'),
+    'tests from the controller': ('controller/app/a.h', '#include "tests/x.h"\n', 'must not include'),
+    'a lock in the engine': ('controller/engine/a.h', '#include <mutex>\n', 'kube and app only'),
+    'a socket library in the engine': ('controller/engine/a.h', '#include <boost/asio.hpp>\n', 'only'),
+    'a clock': ('controller/engine/a.cc', 'auto t = std::chrono::steady_clock::now();\n', 'real_clock.cc'),
+    'a sleep in a test': ('tests/a_test.cc', 'std::this_thread::sleep_for(x);\n', 'real_clock.cc'),
+    'a long file': ('controller/app/a.cc', '\n' * 401, '401 lines'),
+    'a long function': ('controller/app/a.cc', 'int F(int a) {\n' + '  g();\n' * 69 + '}\n', 'a function of 71 lines'),
+    'many parameters': ('controller/app/a.cc', 'int F(int a, int b, int c, int d, int e, int f) {\n}\n', '6 parameters'),
+}
+GOOD = {
+    'a downward include': ('controller/engine/a.h', '#include "controller/model/phase.h"\n#include <chrono>\n'),
+    'the clock file': ('controller/base/real_clock.cc', 'clock_gettime(id, &now);\n'),
+    'a clock in a comment': ('controller/engine/a.cc', '// not steady_clock::now()\n'),
+    'a long file, just': ('controller/app/a.cc', '\n' * 400),
+    'a long function, just': ('controller/app/a.cc', 'int F(int a) {\n' + '  g();\n' * 68 + '}\n'),
+    'a constructor with many members': ('controller/app/a.cc', 'A::A(int a)\n    : b_(a, 1), c_(a, 2), d_(a, 3), e_(a, 4) {\n}\n'),
+    'five parameters': ('controller/app/a.cc', 'int F(std::map<int, int> a, int b, int c, int d, int e) {\n}\n'),
+}
+
+
+@pytest.mark.parametrize('name', BAD)
+def test_finds(tmp_path, name):
+    path, text, expected = BAD[name]
+    code, out = run(tmp_path, {path: text})
+    assert code == 1 and expected in out and out.startswith(path + ':')
+
+
+@pytest.mark.parametrize('name', GOOD)
+def test_passes(tmp_path, name):
+    path, text = GOOD[name]
+    assert run(tmp_path, {path: text}) == (0, 'structure: nothing found\n')
+
+
+def test_counts_the_heavy_files(tmp_path):
+    files = {f'controller/kube/f{i}.cc': '#include <boost/beast/core.hpp>\n' for i in range(7)}
+    code, out = run(tmp_path, files)
+    assert code == 1 and '7 files include Boost.Beast' in out

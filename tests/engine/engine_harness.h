@@ -1,0 +1,157 @@
+// Drives the production Engine from memory, in virtual time: what it asks for is collected, what it
+// is told goes through the real decoder.
+#pragma once
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "controller/engine/engine.h"
+#include "controller/model/reason.h"
+#include "controller/wire/event_decoder.h"
+#include "tests/engine/run_text.h"
+
+namespace jobrun {
+
+class EngineHarness {
+ public:
+  explicit EngineHarness(Settings settings = {})
+      : EngineHarness(OptionsWith(std::move(settings))) {}
+  explicit EngineHarness(EngineOptions options) : engine_(std::move(options), clocks_) {
+    Give(Woke{});
+  }
+
+  static EngineOptions OptionsWith(Settings settings) {
+    EngineOptions options;
+    options.process_id = "proc";
+    options.settings = std::move(settings);
+    return options;
+  }
+
+  // ---- what the engine is told ----
+
+  void Give(const Input& input) {
+    Effects effects;
+    engine_.Step(clocks_, input, effects);
+    for (Effect& effect : effects) std::visit([this](auto& e) { Note(e); }, effect);
+  }
+
+  // The first sync, as a WatchList.
+  void Sync(const std::vector<RunText>& runs) {
+    Opened();
+    std::vector<std::string> lines;
+    for (const RunText& run : runs) lines.push_back(run.Line("ADDED"));
+    lines.push_back(
+        R"({"type":"BOOKMARK","object":{"kind":"JobRun","metadata":{"resourceVersion":"100","annotations":{"k8s.io/initial-events-end":"true"}}}})");
+    Lines(lines);
+  }
+  void Opened() {
+    Give(StreamOpened{
+        .id = stream_, .date = ServerNow(), .sent_at = clocks_.mono, .received_at = clocks_.mono});
+  }
+  void Watch(const RunText& run, std::string_view type = "MODIFIED") { Lines({run.Line(type)}); }
+  void Lines(const std::vector<std::string>& lines) {
+    std::vector<std::string> padded = lines;
+    std::vector<Event> events;
+    decoder_.Reset();
+    for (std::string& line : padded) {
+      const std::size_t size = line.size();
+      line.append(128, ' ');
+      events.push_back(decoder_.DecodeLine(std::string_view(line).substr(0, size)));
+    }
+    Give(StreamEvents{.id = stream_, .events = events});
+  }
+  void CutStream(int status = 0) { Give(StreamClosed{.id = stream_, .status = status}); }
+
+  // Answers the oldest open request.
+  Request Answer(int status, std::string body = {}, std::optional<Seconds> retry_after = {}) {
+    const Request request = requests_.front();
+    requests_.erase(requests_.begin());
+    Give(Response{.id = request.id,
+                  .status = status,
+                  .date = status == 0 ? std::nullopt : std::optional(ServerNow()),
+                  .retry_after = retry_after,
+                  .sent_at = clocks_.mono,
+                  .received_at = clocks_.mono,
+                  .body = std::move(body),
+                  .detail = status == 0 ? "no answer" : ""});
+    return request;
+  }
+
+  // Lets time pass; the engine is woken whenever it asked to be.
+  void Pass(Nanos time) {
+    const Mono until = clocks_.mono + time;
+    while (wake_ && *wake_ <= until) {
+      SetTime(std::max(clocks_.mono, *std::exchange(wake_, std::nullopt)));
+      Give(Woke{});
+    }
+    SetTime(until);
+    Give(Woke{});
+  }
+
+  // ---- what the engine asked for ----
+
+  [[nodiscard]] const std::vector<Request>& Requests() const { return requests_; }
+  // The counter's value; all lanes together.
+  [[nodiscard]] double Counted(Metric metric, std::uint8_t label = 0) const {
+    const auto found = counts_.find({metric, label});
+    return found == counts_.end() ? 0 : found->second;
+  }
+  [[nodiscard]] double Reaps(Reason reason) const {
+    return Counted(Metric::kReaps, static_cast<std::uint8_t>(reason));
+  }
+  [[nodiscard]] double Suppressed(Suppression cause) const {
+    return Counted(Metric::kSuppressed, static_cast<std::uint8_t>(cause));
+  }
+  [[nodiscard]] const std::vector<LogLine>& Log() const { return log_; }
+  [[nodiscard]] Snapshot Scrape() {
+    Give(ScrapeAsked{1});
+    return snapshot_;
+  }
+  [[nodiscard]] Health CheckHealth() const { return engine_.CheckHealth(); }
+  [[nodiscard]] bool Exited() const { return exited_; }
+  [[nodiscard]] int StreamsOpened() const { return streams_opened_; }
+  [[nodiscard]] std::optional<Mono> Wake() const { return wake_; }
+  [[nodiscard]] const OpenStream& LastStream() const { return last_stream_; }
+  [[nodiscard]] ServerTime ServerNow() const {
+    // A `Date` header is cut to the second.
+    return kServerStart + std::chrono::floor<Seconds>(clocks_.mono.time_since_epoch());
+  }
+
+ private:
+  void SetTime(Mono mono) { clocks_ = {mono, Boot(mono.time_since_epoch())}; }
+
+  void Note(OpenStream& open) {
+    ++streams_opened_;
+    stream_ = open.id;
+    last_stream_ = open;
+  }
+  void Note(CloseStream&) {}
+  void Note(SendRequest& request) { requests_.push_back(std::move(request)); }
+  void Note(WakeAt& wake) { wake_ = wake.at; }
+  void Note(Count& count) {
+    counts_[{count.metric, count.label}] += count.metric == Metric::kDetectionLag ? 1 : count.value;
+  }
+  void Note(LogLine& line) { log_.push_back(std::move(line)); }
+  void Note(jobrun::Answer& answer) { snapshot_ = std::move(answer.snapshot); }
+  void Note(Exit&) { exited_ = true; }
+
+  Clocks clocks_{};
+  Engine engine_;
+  EventDecoder decoder_;
+  StreamId stream_{0};
+  OpenStream last_stream_{};
+  int streams_opened_{0};
+  std::vector<Request> requests_;
+  std::map<std::pair<Metric, std::uint8_t>, double> counts_;
+  std::vector<LogLine> log_;
+  Snapshot snapshot_;
+  std::optional<Mono> wake_;
+  bool exited_{false};
+};
+
+}  // namespace jobrun

@@ -1,0 +1,136 @@
+// The engine and its watch: syncing, relists, outages, and what probes are told.
+#include <gtest/gtest.h>
+
+#include "tests/engine/engine_harness.h"
+
+namespace jobrun {
+namespace {
+
+using namespace std::chrono_literals;  // NOLINT
+
+RunText Beating(const std::string& name) { return RunText(name).Claimed().Beat(1).Version(50); }
+
+std::string Page(const std::vector<RunText>& runs, const std::string& next = "") {
+  std::string items;
+  for (const RunText& run : runs) items += (items.empty() ? "" : ",") + run.Json();
+  return R"({"kind":"JobRunList","metadata":{"resourceVersion":"500","continue":")" + next +
+         R"("},"items":[)" + items + "]}";
+}
+
+TEST(EngineWatchTest, IsReadyOnlyAfterTheFirstCompleteList) {
+  EngineHarness engine;
+  EXPECT_FALSE(engine.CheckHealth().synced);
+  engine.Opened();
+  engine.Watch(Beating("a"), "ADDED");
+  EXPECT_FALSE(engine.CheckHealth().synced);
+  EngineHarness whole;
+  whole.Sync({Beating("a")});
+  EXPECT_TRUE(whole.CheckHealth().synced);
+}
+
+TEST(EngineWatchTest, AListInPagesReplacesTheStoreOnlyWhenItIsWhole) {
+  EngineHarness engine;
+  engine.Sync({Beating("a"), Beating("b"), Beating("c")});
+  engine.CutStream(410);
+  engine.CutStream(400);  // no WatchList here
+  ASSERT_EQ(engine.Requests().size(), 1U);
+  engine.Answer(200, Page({Beating("a")}, "next"));
+  EXPECT_EQ(engine.Scrape().runs, 3U);
+  engine.Answer(410);
+  EXPECT_EQ(engine.Scrape().runs, 3U);
+  engine.Pass(30s);
+  engine.Answer(200, Page({Beating("a")}, "next"));
+  engine.Answer(200, Page({Beating("c")}));
+  EXPECT_EQ(engine.Scrape().runs, 2U);
+}
+
+TEST(EngineWatchTest, TimersSurviveARelist) {
+  EngineHarness engine;
+  engine.Sync({Beating("a")});
+  engine.Pass(100s);
+  engine.CutStream(410);
+  engine.Sync({Beating("a")});
+  engine.Pass(50s);
+  EXPECT_EQ(engine.Requests().size(), 1U);
+}
+
+TEST(EngineWatchTest, ARunThatARelistDoesNotHaveIsGone) {
+  EngineHarness engine;
+  engine.Sync({Beating("a"), Beating("b")});
+  engine.CutStream(410);
+  engine.Sync({Beating("b")});
+  EXPECT_EQ(engine.Scrape().runs, 1U);
+  engine.Pass(150s);
+  ASSERT_EQ(engine.Requests().size(), 1U);
+  EXPECT_NE(engine.Requests()[0].target.find("/b/"), std::string::npos);
+}
+
+TEST(EngineWatchTest, ABrokenWatchIsResumedWhereItWas) {
+  EngineHarness engine;
+  engine.Sync({Beating("a")});
+  engine.Watch(Beating("a").Beat(2).Version(321));
+  engine.CutStream(0);
+  engine.Pass(30s);
+  EXPECT_EQ(engine.StreamsOpened(), 2);
+  EXPECT_NE(engine.LastStream().target.find("resourceVersion=321"), std::string::npos);
+}
+
+TEST(EngineWatchTest, NoWaitIsNearTheShortestTimeout) {
+  EngineHarness engine;
+  engine.Sync({Beating("a").Spec(R"("heartbeat":{"intervalSeconds":1,"timeoutSeconds":10})")});
+  for (int i = 0; i < 4; ++i) {
+    const int opened = engine.StreamsOpened();
+    engine.CutStream(0);
+    engine.Pass(1s);
+    EXPECT_EQ(engine.StreamsOpened(), opened + 1);
+  }
+}
+
+TEST(EngineWatchTest, AReplayedOldEventDoesNotUndoWhatIsKnown) {
+  EngineHarness engine;
+  RunText run = Beating("a");
+  engine.Sync({run});
+  engine.Watch(RunText(run).Beat(2).Version(60));
+  engine.Pass(100s);
+  engine.Watch(run);
+  engine.Watch(RunText(run).Beat(2).Version(60));
+  engine.Pass(50s);
+  EXPECT_EQ(engine.Requests().size(), 1U);
+}
+
+TEST(EngineWatchTest, AProblemIsToldToProbesAndLoggedOnce) {
+  EngineHarness engine;
+  for (int i = 0; i < 5; ++i) {
+    engine.Give(
+        StreamClosed{.id = engine.LastStream().id, .status = 403, .detail = "may not list"});
+    engine.Pass(100ms);
+  }
+  EXPECT_NE(engine.CheckHealth().problem.find("may not list"), std::string::npos);
+  EXPECT_EQ(std::ranges::count_if(engine.Log(),
+                                  [](const LogLine& line) {
+                                    return line.message.find("may not list") != std::string::npos;
+                                  }),
+            1);
+}
+
+TEST(EngineWatchTest, ItTurnsAtLeastEveryTenSeconds) {
+  EngineHarness engine;
+  engine.Sync({});
+  ASSERT_TRUE(engine.Wake());
+  const Mono before = engine.CheckHealth().last_sweep;
+  engine.Pass(60s);
+  EXPECT_EQ(engine.CheckHealth().last_sweep - before, 60s);
+}
+
+TEST(EngineWatchTest, NamespacesAreWatchedEachOnItsOwn) {
+  EngineOptions options = EngineHarness::OptionsWith({});
+  options.scopes = {{.name_space = "ns"}, {.name_space = "other"}};
+  EngineHarness engine(std::move(options));
+  EXPECT_EQ(engine.StreamsOpened(), 2);
+  EXPECT_NE(engine.LastStream().target.find("/namespaces/other/"), std::string::npos);
+  engine.Sync({});
+  EXPECT_FALSE(engine.CheckHealth().synced);
+}
+
+}  // namespace
+}  // namespace jobrun

@@ -1,0 +1,92 @@
+// JobRuns as the API server would send them, for engine tests: RunText("a").Claimed().Beat(1).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "controller/base/rfc3339.h"
+#include "controller/model/phase.h"
+#include "controller/model/uid.h"
+
+namespace jobrun {
+
+// The API server's clock at virtual time zero.
+inline const ServerTime kServerStart = *ParseRfc3339("2026-11-22T12:00:00Z");
+
+struct RunText {
+  explicit RunText(std::string run_name, std::uint64_t number = 0)
+      : name(std::move(run_name)), uid{1, number == 0 ? std::hash<std::string>{}(name) : number} {}
+
+  std::string name;
+  Uid uid;
+  std::string name_space = "ns";
+  std::uint64_t version = 1;
+  std::uint64_t generation = 1;
+  std::string created = "2026-11-22T11:59:59Z";
+  std::string lane = "default";
+  std::string spec;   // further fields of the spec: ,"deadlineSeconds":60
+  std::string phase;  // empty: no status
+  std::string claimed_at;
+  std::string heartbeat;
+  std::string start_time;
+  std::string reason;
+  std::string verdict_id;
+  std::string conditions;  // the list's content
+  bool deleting = false;
+
+  RunText& Spec(std::string fields) {
+    spec = "," + std::move(fields);
+    return *this;
+  }
+  RunText& Lane(std::string of) {
+    lane = std::move(of);
+    return *this;
+  }
+  RunText& Claimed(std::string at = "2026-11-22T12:00:00Z") {
+    phase = "Running";
+    claimed_at = std::move(at);
+    return *this;
+  }
+  RunText& Beat(int number) {
+    heartbeat = FormatMicroTime(kServerStart + std::chrono::seconds(1000 + number));
+    return *this;
+  }
+  RunText& Version(std::uint64_t to) {
+    version = to;
+    return *this;
+  }
+  RunText& Phase(std::string_view to) {
+    phase = to;
+    return *this;
+  }
+
+  [[nodiscard]] std::string Json() const {
+    std::string out = R"({"apiVersion":"jobrun.dev/v1","kind":"JobRun","metadata":{"name":")" +
+                      name + R"(","namespace":")" + name_space + R"(","uid":")" + FormatUid(uid) +
+                      R"(","resourceVersion":")" + std::to_string(version) + R"(","generation":)" +
+                      std::to_string(generation) + R"(,"creationTimestamp":")" + created + "\"";
+    if (deleting) out += R"(,"deletionTimestamp":"2026-11-22T12:00:00Z")";
+    out += R"(},"spec":{"lane":")" + lane + "\"" + spec + "}";
+    if (phase.empty()) return out + "}";
+    out += R"(,"status":{"phase":")" + phase + "\"";
+    Field(out, "claimedAt", claimed_at);
+    Field(out, "lastHeartbeatAt", heartbeat);
+    Field(out, "startTime", start_time);
+    Field(out, "reason", reason);
+    Field(out, "verdictID", verdict_id);
+    if (!conditions.empty()) out += R"(,"conditions":[)" + conditions + "]";
+    return out + "}}";
+  }
+
+  [[nodiscard]] std::string Line(std::string_view type) const {
+    return R"({"type":")" + std::string(type) + R"(","object":)" + Json() + "}";
+  }
+
+ private:
+  static void Field(std::string& out, std::string_view field, const std::string& value) {
+    if (!value.empty()) out += ",\"" + std::string(field) + "\":\"" + value + "\"";
+  }
+};
+
+}  // namespace jobrun

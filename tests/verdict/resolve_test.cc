@@ -1,0 +1,110 @@
+#include "controller/verdict/resolve.h"
+
+#include <gtest/gtest.h>
+
+namespace jobrun {
+namespace {
+
+using namespace std::chrono_literals;  // NOLINT
+
+Policy Resolve(const Thresholds& run, const Thresholds& lane, const Thresholds& defaults,
+               Reaping global = Reaping::kEnabled) {
+  return ResolvePolicy(run, LaneRules{.thresholds = &lane}, defaults, global);
+}
+
+TEST(ResolveTest, BuiltInValuesHoldWhereNobodySaysAnything) {
+  const Policy policy = Resolve({}, {}, {});
+  EXPECT_EQ(policy, (Policy{.claim_ttl = 7200s}));
+  EXPECT_EQ(policy.heartbeat_interval, 30s);
+  EXPECT_EQ(policy.heartbeat_timeout, 150s);
+  EXPECT_EQ(policy.first_timeout, 150s);
+  EXPECT_EQ(policy.heartbeat_mode, HeartbeatMode::kAuto);
+}
+
+TEST(ResolveTest, RunBeforeLaneBeforeDefaultsForEveryThreshold) {
+  for (const SecondsField& field : kSecondsFields) {
+    Thresholds run, lane, defaults;
+    run.*field.member = 1000s;
+    lane.*field.member = 2000s;
+    defaults.*field.member = 3000s;
+    const auto resolved = [&](const Thresholds& a, const Thresholds& b, const Thresholds& c) {
+      const Policy policy = Resolve(a, b, c);
+      if (field.path == "pendingDeadlineSeconds") return *policy.pending_deadline;
+      if (field.path == "deadlineSeconds") return *policy.deadline;
+      if (field.path == "backstopSeconds") return *policy.backstop;
+      if (field.path == "claimTTLSeconds") return *policy.claim_ttl;
+      if (field.path == "heartbeat.intervalSeconds") return policy.heartbeat_interval;
+      if (field.path == "heartbeat.timeoutSeconds") return policy.heartbeat_timeout;
+      return policy.first_timeout;
+    };
+    EXPECT_EQ(resolved(run, lane, defaults), 1000s) << field.path;
+    EXPECT_EQ(resolved({}, lane, defaults), 2000s) << field.path;
+    EXPECT_EQ(resolved({}, {}, defaults), 3000s) << field.path;
+  }
+}
+
+TEST(ResolveTest, ATimeoutShorterThanTwoIntervalsIsRaisedAndMarked) {
+  const Policy raised = Resolve({.heartbeat_timeout = 59s}, {.heartbeat_interval = 30s}, {});
+  EXPECT_EQ(raised.heartbeat_timeout, 60s);
+  EXPECT_TRUE(raised.timeout_raised);
+  const Policy exact = Resolve({.heartbeat_timeout = 60s}, {.heartbeat_interval = 30s}, {});
+  EXPECT_EQ(exact.heartbeat_timeout, 60s);
+  EXPECT_FALSE(exact.timeout_raised);
+}
+
+TEST(ResolveTest, TheFirstHeartbeatIsAllowedTheTimeoutUnlessSaid) {
+  EXPECT_EQ(Resolve({.heartbeat_timeout = 80s}, {}, {}).first_timeout, 80s);
+  EXPECT_EQ(Resolve({.heartbeat_timeout = 80s, .first_timeout = 10s}, {}, {}).first_timeout, 10s);
+}
+
+TEST(ResolveTest, AnIgnoredLaneHasNoClaimLimitButItsOwn) {
+  const Thresholds ignored{.heartbeat_mode = HeartbeatMode::kIgnored};
+  EXPECT_EQ(Resolve({}, ignored, {}).claim_ttl, std::nullopt);
+  EXPECT_EQ(Resolve({}, ignored, {.claim_ttl = 7200s}).claim_ttl, std::nullopt);
+  EXPECT_EQ(
+      Resolve({}, {.claim_ttl = 14400s, .heartbeat_mode = HeartbeatMode::kIgnored}, {}).claim_ttl,
+      14400s);
+  EXPECT_EQ(Resolve({.claim_ttl = 5s}, ignored, {}).claim_ttl, 5s);
+}
+
+TEST(ResolveTest, TheStricterOfTheKillSwitchAndTheRestHolds) {
+  using enum Reaping;
+  EXPECT_EQ(Resolve({.reaping = kEnabled}, {}, {}, kDisabled).reaping, kDisabled);
+  EXPECT_EQ(Resolve({.reaping = kEnabled}, {.reaping = kEnabled}, {}, kDryRun).reaping, kDryRun);
+  EXPECT_EQ(Resolve({.reaping = kDisabled}, {}, {}, kEnabled).reaping, kDisabled);
+  EXPECT_EQ(Resolve({.reaping = kEnabled}, {.reaping = kDisabled}, {}, kEnabled).reaping, kEnabled);
+  EXPECT_EQ(Resolve({}, {.reaping = kDryRun}, {}, kEnabled).reaping, kDryRun);
+}
+
+TEST(ResolveTest, ALaneBoundsWhatItsRunsMayAskFor) {
+  const Thresholds lane{.deadline = 3600s};
+  const Thresholds max{.deadline = 7200s, .backstop = 9000s};
+  const LaneRules rules{.thresholds = &lane, .max = &max};
+  const auto deadline = [&](Seconds asked) {
+    return *ResolvePolicy({.deadline = asked}, rules, {}, Reaping::kEnabled).deadline;
+  };
+  EXPECT_EQ(deadline(7200s), 7200s);
+  EXPECT_EQ(deadline(7201s), 7200s);
+  EXPECT_EQ(ResolvePolicy({}, rules, {}, Reaping::kEnabled).deadline, 3600s);
+  EXPECT_EQ(ResolvePolicy({}, rules, {}, Reaping::kEnabled).backstop, 9000s);
+}
+
+TEST(ResolveTest, RunsSetOnlyWhatTheirLaneLetsThem) {
+  const Thresholds lane{.deadline = 3600s, .heartbeat_timeout = 100s};
+  const std::vector<std::string> overridable = {"deadlineSeconds", "heartbeat"};
+  const LaneRules rules{.thresholds = &lane, .overridable = overridable};
+  const Policy policy = ResolvePolicy(
+      {.reaping = Reaping::kDisabled, .deadline = 1s, .backstop = 1s, .heartbeat_timeout = 90s},
+      rules, {}, Reaping::kEnabled);
+  EXPECT_EQ(policy.reaping, Reaping::kEnabled);
+  EXPECT_EQ(policy.deadline, 1s);
+  EXPECT_EQ(policy.backstop, std::nullopt);
+  EXPECT_EQ(policy.heartbeat_timeout, 90s);
+}
+
+TEST(ResolveTest, AHeldLaneIsMarked) {
+  EXPECT_TRUE(ResolvePolicy({}, LaneRules{.held = true}, {}, Reaping::kEnabled).held);
+}
+
+}  // namespace
+}  // namespace jobrun
