@@ -1,0 +1,165 @@
+#include "tests/api_model/object_rules.h"
+
+#include <array>
+
+#include "controller/base/rfc3339.h"
+
+namespace jobrun {
+namespace {
+
+struct Renamed {
+  const char* stored;
+  const char* shown;
+};
+constexpr std::array<Renamed, 7> kEventFields = {{{"involvedObject", "regarding"},
+                                                  {"message", "note"},
+                                                  {"source", "deprecatedSource"},
+                                                  {"firstTimestamp", "deprecatedFirstTimestamp"},
+                                                  {"lastTimestamp", "deprecatedLastTimestamp"},
+                                                  {"count", "deprecatedCount"},
+                                                  {"reportingComponent", "reportingController"}}};
+
+void Rename(Json& object, const char* from, const char* to) {
+  Json* member = Member(object, from);
+  if (member == nullptr) return;
+  Json value = std::move(*member);
+  object.erase(from);
+  object[to] = std::move(value);
+}
+
+void NeedText(const Json& event, const char* key, std::size_t max, const std::string& field,
+              FieldErrors& errors) {
+  const auto text = StringMember(event, key);
+  if (text.empty()) errors.push_back(RequiredField(field));
+  if (text.size() > max) {
+    errors.push_back(
+        InvalidField(field, "", "can have at most " + std::to_string(max) + " characters"));
+  }
+}
+
+bool HasTime(const Json& event, const char* key) { return !StringMember(event, key).empty(); }
+
+void CheckNewStyleEvent(const ResourceType& type, const Json& event, FieldErrors& errors) {
+  NeedText(event, "reportingComponent", 253,
+           type.event_view ? "reportingController" : "reportingComponent", errors);
+  NeedText(event, "reportingInstance", 128, "reportingInstance", errors);
+  NeedText(event, "action", 128, "action", errors);
+  NeedText(event, "reason", 128, "reason", errors);
+  if (StringMember(event, "message").size() > 1024) {
+    errors.push_back(InvalidField("message", "", "can have at most 1024 characters"));
+  }
+}
+
+void CheckStrictEvent(const Json& event, FieldErrors& errors) {
+  if (!HasTime(event, "eventTime")) errors.push_back(RequiredField("eventTime"));
+  const std::string type(StringMember(event, "type"));
+  if (type != "Normal" && type != "Warning") {
+    errors.push_back(InvalidField("type", "", "has invalid value: " + type));
+  }
+  for (const char* key : {"firstTimestamp", "lastTimestamp", "count", "source"}) {
+    const Json* member = Member(event, key);
+    if (member != nullptr && !member->is_null() && !member->empty() && *member != Json(0)) {
+      errors.push_back(InvalidField(key, "", "needs to be unset"));
+    }
+  }
+}
+
+FieldErrors ValidateEvent(const ResourceType& type, const Json& event, bool creating) {
+  FieldErrors errors;
+  const Json* about = Member(event, "involvedObject");
+  const std::string of(about == nullptr ? std::string_view() : StringMember(*about, "namespace"));
+  const auto in = StringMember(event.at("metadata"), "namespace");
+  const bool old_style = !HasTime(event, "eventTime");
+  const bool for_cluster = of.empty() && (in == "default" || (!old_style && in == "kube-system"));
+  if (!for_cluster && of.empty()) {
+    errors.push_back(
+        InvalidField("involvedObject.namespace", of, "does not match event.namespace"));
+  } else if (old_style && !of.empty() && of != in) {
+    errors.push_back(
+        InvalidField("involvedObject.namespace", of, "does not match event.namespace"));
+  }
+  if (!old_style) CheckNewStyleEvent(type, event, errors);
+  if (creating && type.event_view) CheckStrictEvent(event, errors);
+  return errors;
+}
+
+FieldErrors ValidateLease(const Json& lease) {
+  FieldErrors errors;
+  const auto check = [&](const char* key, std::int64_t least, const char* complaint) {
+    const Json* value = MemberAt(lease, {"spec", key});
+    if (value == nullptr || !value->is_number_integer() || value->get<std::int64_t>() >= least)
+      return;
+    errors.push_back(InvalidField(std::string("spec.") + key, *value, complaint));
+  };
+  check("leaseDurationSeconds", 1, "must be greater than 0");
+  check("leaseTransitions", 0, "must be greater than or equal to 0");
+  return errors;
+}
+
+FieldErrors ValidatePod(const Json& pod) {
+  FieldErrors errors;
+  const Json* containers = MemberAt(pod, {"spec", "containers"});
+  if (containers == nullptr || containers->empty())
+    errors.push_back(RequiredField("spec.containers"));
+  return errors;
+}
+
+Json Established(const Json& crd, ServerTime now) {
+  const auto condition = [&](const char* type, const char* reason, const char* message) {
+    return Json{{"type", type},
+                {"status", "True"},
+                {"lastTransitionTime", FormatTime(now)},
+                {"reason", reason},
+                {"message", message}};
+  };
+  const Json* names = MemberAt(crd, {"spec", "names"});
+  return {
+      {"acceptedNames", names == nullptr ? Json::object() : *names},
+      {"conditions",
+       {condition("NamesAccepted", "NoConflicts", "no conflicts found"),
+        condition("Established", "InitialNamesAccepted", "the initial names have been accepted")}},
+      {"storedVersions", {"v1"}}};
+}
+
+}  // namespace
+
+void DefaultNewObject(const ResourceType& type, Json& object) {
+  if (type.custom || type.plural != "namespaces") return;
+  Json& metadata = object["metadata"];
+  metadata["labels"]["kubernetes.io/metadata.name"] = std::string(StringMember(metadata, "name"));
+}
+
+void PrepareNewObject(const ResourceType& type, Json& object, ServerTime now) {
+  if (type.custom) return;
+  if (type.plural == "namespaces") {
+    object["spec"] = {{"finalizers", {"kubernetes"}}};
+    object["status"] = {{"phase", "Active"}};
+  } else if (type.plural == "pods") {
+    object["status"] = {{"phase", "Pending"}};
+  } else if (type.plural == "customresourcedefinitions") {
+    object["status"] = Established(object, now);
+  }
+}
+
+FieldErrors ValidateKind(const ResourceType& type, const Json& object, bool creating) {
+  if (type.custom) return {};
+  if (type.plural == "events") return ValidateEvent(type, object, creating);
+  if (type.plural == "pods" && creating) return ValidatePod(object);
+  if (type.plural == "leases") return ValidateLease(object);
+  return {};
+}
+
+Json EventToStored(Json event) {
+  for (const Renamed& field : kEventFields) Rename(event, field.shown, field.stored);
+  event["apiVersion"] = "v1";
+  return event;
+}
+
+Json EventFromStored(const Json& stored) {
+  Json event = stored;
+  for (const Renamed& field : kEventFields) Rename(event, field.stored, field.shown);
+  event["apiVersion"] = "events.k8s.io/v1";
+  return event;
+}
+
+}  // namespace jobrun
