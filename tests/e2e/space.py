@@ -1,0 +1,166 @@
+"""A namespace with everything that a scenario needs in it."""
+
+import itertools
+import json
+import pathlib
+import time
+
+from controller import Controller
+from gate import Gate
+from observer import Seen
+from rest import Rest
+from servers import create_namespace, jobrun
+from workers import Worker
+
+# How much later than its limit a run may end. The published bound is a second; the rest is for machines that are busy
+# with other things. Nobody waits for it unless something is wrong.
+LATE_SECONDS = 15
+TERMINAL = ("Succeeded", "Failed", "Stuck")
+
+
+def beats(timeout, interval=1, **more):
+    """The part of a spec that says how long a run may be silent."""
+    return {"heartbeat": {"intervalSeconds": interval, "timeoutSeconds": timeout, **more}}
+
+
+def eventually(condition, seconds=LATE_SECONDS):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        time.sleep(0.05)
+
+
+class Space:
+    """One scenario's view of a namespace. For one thread; close() ends whatever was started in it."""
+
+    def __init__(self, server, observer, name, directory, shared_controller=None):
+        self.server, self.observer, self.name = server, observer, name
+        self.dir = pathlib.Path(directory)
+        self.dir.mkdir(parents=True, exist_ok=True)
+        self.rest = Rest(server.kubeconfig)
+        self.runs = f"/apis/jobrun.dev/v1/namespaces/{name}/jobruns"
+        self.shared_controller = shared_controller
+        self.controllers, self._gates, self._workers = [], [], []
+        self._numbers = itertools.count(1)
+        create_namespace(self.rest, name)
+
+    def close(self):
+        for worker in self._workers:
+            worker.fall_silent()
+        for controller in self.controllers:
+            controller.kill()
+        for gate in self._gates:
+            gate.close()
+        self.rest.close()
+
+    def logs(self):
+        """The logs of the controllers that had a part in this, each with its file's name."""
+        shared = [self.shared_controller] if self.shared_controller else []
+        return "\n".join(f"--- {controller.log_path}\n{controller.log}" for controller in shared + self.controllers)
+
+    # Processes.
+
+    def controller(self, *flags, kubeconfig=None, config=None, wait=True):
+        """A controller of this namespace: started, and ready unless `wait` is False. `config` is put in a file."""
+        number = next(self._numbers)
+        if config is not None:
+            path = self.dir / f"config-{number}.yaml"
+            path.write_text(json.dumps(config))
+            flags = ("--config", path, *flags)
+        controller = Controller(self.dir / f"controller-{number}.log", kubeconfig or self.server.kubeconfig,
+                                "--namespace", self.name, *flags)
+        self.controllers.append(controller)
+        controller.start(wait)
+        return controller.await_ready() if wait else controller
+
+    def gate(self, **options):
+        gate = Gate(self.server.kubeconfig, self.dir, **options)
+        self._gates.append(gate)
+        return gate
+
+    def worker(self, run, **options):
+        worker = Worker(self.server.kubeconfig, self.name, run, **options)
+        self._workers.append(worker)
+        return worker
+
+    # Runs.
+
+    def create(self, name, *spec, **metadata):
+        """A new run; its spec is put together from the parts."""
+        merged = {}
+        for part in spec:
+            merged.update(part)
+        reply = self.rest.post(self.runs, jobrun(name, merged, **metadata))
+        assert reply.code == 201, reply
+        return reply.body
+
+    def claimed(self, name, *spec, at=None, **worker):
+        """A new run and the worker that has just claimed it."""
+        self.create(name, *spec)
+        return self.worker(name, **worker).claim(at=at)
+
+    def dead(self, name, *spec):
+        """A new run whose worker claimed it, beat once and died; returns that worker. (A heartbeat less than a second
+        from claimedAt counts as a part of the claim.)"""
+        worker = self.claimed(name, *spec)
+        assert worker.beat(at="2001-01-01T00:00:00Z") == 200
+        return worker
+
+    def alive(self, name, *spec):
+        """A new run whose worker beats twice a second, until it falls silent; returns that worker."""
+        return self.dead(name, *spec).beat_every(0.5)
+
+    def status(self, name, **status):
+        """A status patch by somebody who is no worker."""
+        return self.rest.merge(f"{self.runs}/{name}/status", {"status": status})
+
+    def get(self, name):
+        reply = self.rest.get(f"{self.runs}/{name}")
+        assert reply.code == 200, reply
+        return Seen(reply.body)
+
+    def list(self):
+        reply = self.rest.get(self.runs)
+        assert reply.code == 200, reply
+        return [Seen(run) for run in reply.body["items"]]
+
+    # What becomes of them.
+
+    def ends(self, name, phase, reason, seconds):
+        """The version in which the run has ended, which must come within `seconds`, in that phase, for that reason,
+        by a whole verdict of a controller, once."""
+        ended = self.observer.wait(self.name, name, lambda seen: seen.phase in TERMINAL, seconds)
+        assert ended, f"{name} has not ended within {seconds:.1f} s: {self.get(name).status}"
+        assert (ended.phase, ended.status.get("reason")) == (phase, reason), ended.status
+        assert ended.status["verdictID"] and ended.status["completionTime"] and ended.status["message"]
+        kind, truth = ("Stuck", "True") if phase == "Stuck" else ("Succeeded", "False")
+        written = [condition for condition in ended.status["conditions"] if condition["type"] == kind]
+        assert [(condition["status"], condition["reason"]) for condition in written] == [(truth, reason)]
+        return ended
+
+    def stays(self, name, phase, seconds):
+        """The run is in that phase for so long from now."""
+        other = self.observer.wait(self.name, name, lambda seen: seen.phase in TERMINAL and seen.phase != phase, seconds)
+        assert other is None, f"{name} was to stay {phase}: {other.status}"
+        assert self.get(name).phase == phase
+
+    def silent_until_reaped(self, worker, name, timeout):
+        """The run ends for silence: not before its timeout since the last heartbeat, nor much later."""
+        left = worker.accepted_at + timeout + LATE_SECONDS - time.monotonic()
+        ended = self.ends(name, "Stuck", "HeartbeatTimeout", left)
+        assert ended.at - worker.sent_at >= timeout, "reaped within its timeout of a heartbeat"
+        return ended
+
+    def verdicts(self, name):
+        """The distinct ends that were ever seen of a run; one that was reaped once has one."""
+        return {(seen.phase, seen.status.get("reason"), seen.status.get("verdictID"), seen.status.get("completionTime"))
+                for seen in self.observer.versions(self.name, name) if seen.phase in TERMINAL}
+
+    def reaped_by(self, controller):
+        """How many of the runs that are there carry a verdict of that process."""
+        return sum(seen.status.get("verdictID", "").startswith(controller.process_id + "-") for seen in self.list())
+
+    def counted(self, controller, reaps):
+        """The process has counted so many verdicts as soon as it has the last answer, and the runs carry as many."""
+        eventually(lambda: controller.reaps() >= reaps)
+        assert controller.reaps() == self.reaped_by(controller) == reaps
