@@ -42,7 +42,7 @@ Nanos AgeOf(ServerTime at, const ServerInterval& server) {
 }  // namespace
 
 Intake::Seen Intake::Observe(const ObservedRun& run, Source source, std::uint8_t scope,
-                             std::uint8_t epoch) {
+                             std::uint16_t epoch) {
   Slot slot = core_.store.Find(run.uid);
   const bool is_new = slot == kNoSlot;
   if (is_new) {

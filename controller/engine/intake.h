@@ -29,7 +29,7 @@ class Intake {
   // Updates the record or makes one. No slot: the object can't be judged, or is older than what is
   // known.
   [[nodiscard]] Seen Observe(const ObservedRun& run, Source source, std::uint8_t scope,
-                             std::uint8_t epoch);
+                             std::uint16_t epoch);
 
   // Drops the record.
   void Forget(Slot slot);

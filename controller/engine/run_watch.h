@@ -53,7 +53,7 @@ class RunWatch final : private ReflectorHost {
   Parts parts_;
   WatchScope scope_;
   std::uint8_t index_;
-  std::uint8_t epoch_{0};
+  std::uint16_t epoch_{0};
   StreamId stream_{0};
   std::string problem_{};
   Mono problem_logged_at_{Mono::min()};

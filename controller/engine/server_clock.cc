@@ -23,11 +23,15 @@ ServerInterval ServerClock::At(Mono now) const {
 }
 
 void ServerClock::Observe(ServerTime date, Mono sent, Mono received) {
-  // The stamp was made between `sent` and `received`.
-  const ServerTime low = date;
-  const ServerTime high = date + kDateResolution + duration_cast<microseconds>(received - sent);
-  const ServerInterval carried = At(received);
-  taken_at_ = received;
+  // The stamp was made between `sent` and `received`. Answers may be handed over out of order; the
+  // clock never goes back to an earlier one.
+  const Mono at = known_ ? std::max(received, taken_at_) : received;
+  const Nanos since = at - received;
+  const ServerTime low = date + duration_cast<microseconds>(since) - Drift(since);
+  const ServerTime high =
+      date + kDateResolution + duration_cast<microseconds>(at - sent) + Drift(since);
+  const ServerInterval carried = At(at);
+  taken_at_ = at;
   const bool apart = !known_ || low > carried.latest || high < carried.earliest;
   if (!apart) {
     low_ = std::max(low, carried.earliest);

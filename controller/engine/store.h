@@ -32,7 +32,7 @@ struct RunRecord {
   NamespaceId name_space{0};
   Phase phase{Phase::kPending};
   std::uint8_t scope{0};       // which watch tells of it
-  std::uint8_t epoch{0};       // the last complete list of that watch that had it
+  std::uint16_t epoch{0};      // the last complete list of that watch that had it
   std::uint8_t suppressed{0};  // the (reason, cause) last counted as suppressed, 0 for none
   bool has_beaten : 1 {false};
   bool being_deleted : 1 {false};

@@ -26,7 +26,8 @@ class TokenBucket {
     Refill(now);
     if (tokens_ >= 1.0) return now;
     if (rate_ <= 0.0) return Mono::max();
-    return now + Nanos(static_cast<Nanos::rep>(std::ceil((1.0 - tokens_) / rate_ * 1e9)));
+    const double seconds = std::min((1.0 - tokens_) / rate_, kWaitSecondsMax);
+    return now + Nanos(static_cast<Nanos::rep>(std::ceil(seconds * 1e9)));
   }
 
   void SetRate(double rate, double burst) {
@@ -36,6 +37,9 @@ class TokenBucket {
   }
 
  private:
+  // Callers ask again then; it keeps a tiny rate within the clock's range.
+  static constexpr double kWaitSecondsMax = 3600;
+
   void Refill(Mono now) {
     if (started_ && now > last_) {
       const double seconds = std::chrono::duration<double>(now - last_).count();

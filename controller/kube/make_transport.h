@@ -16,7 +16,7 @@ namespace jobrun {
 
 struct TransportOptions {
   // Most connections of the data path, and so requests under way; further requests wait their turn.
-  // The engine keeps `rateLimit.inFlight` (default 32) under way.
+  // At least 1; the engine keeps `rateLimit.inFlight` (default 32) under way.
   std::size_t data_connections{32};
   // Most control calls under way; further ones wait. Lists are large, so few.
   std::size_t control_calls{16};

@@ -244,7 +244,7 @@ void Reflector::OnWatchEnded(StreamEnd end, const StreamClosed& closed, Mono now
   const bool lived = end == StreamEnd::kServer || (end == StreamEnd::kTransport && opened_ &&
                                                    now - opened_at_ >= options_.stream_idle);
   if (lived && failures_ == 0 && AtOnce(reopened_at_once_, options_.reopen_at_once_every, now)) {
-    failures_ = 1;
+    if (end == StreamEnd::kServer) failures_ = 1;
     BeginWatch();
     return;
   }

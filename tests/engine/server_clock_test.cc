@@ -118,6 +118,16 @@ TEST(ServerClockTest, AStepIsFoundHoweverLongAgoTheLastAnswerWas) {
 
 // ---- a clock that drifts, answers that dawdle ----
 
+TEST(ServerClockTest, AnAnswerHandedOverLateDoesNotSetItAhead) {
+  ServerClock clock;
+  const ServerTime date = ServerTime(std::chrono::hours(490000));
+  clock.Observe(date + 10s, Mono(10s), Mono(10s));
+  clock.Observe(date + 8s, Mono(8s), Mono(8s));
+  EXPECT_LE(clock.At(Mono(10s)).earliest, date + 11s);
+  EXPECT_GE(clock.At(Mono(10s)).latest, date + 10s);
+  EXPECT_LE(clock.At(Mono(12s)).earliest, date + 13s);
+}
+
 TEST(ServerClockTest, TheTruthLiesAlwaysWithin) {
   for (const int parts_in_a_million : {-400, 0, 400}) {
     Random random(1);
