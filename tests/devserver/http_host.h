@@ -17,6 +17,8 @@ namespace jobrun {
 // Limits of one connection. The body limit is the real server's.
 inline constexpr std::size_t kHeaderBytesMax = 64 * 1024;
 inline constexpr std::size_t kBodyBytesMax = 3 * 1024 * 1024;
+// Up to here a body that is too large is still read, so that its sender gets to read the refusal.
+inline constexpr std::size_t kBodyBytesRead = 8 * 1024 * 1024;
 inline constexpr std::size_t kConnectionsMax = 10'000;
 
 struct HttpHostOptions {

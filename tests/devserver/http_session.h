@@ -97,7 +97,7 @@ class Session : public std::enable_shared_from_this<Session<Stream>> {
   void ReadHeader() {
     parser_.emplace();
     parser_->header_limit(kHeaderBytesMax);
-    parser_->body_limit(kBodyBytesMax);
+    parser_->body_limit(kBodyBytesRead);
     beast::get_lowest_layer(stream_).expires_after(kIdleMax);
     http::async_read_header(stream_, buffer_, *parser_,
                             [self = this->shared_from_this()](error_code error, std::size_t) {
@@ -168,6 +168,9 @@ class Session : public std::enable_shared_from_this<Session<Stream>> {
     const bool open = request.target.starts_with("/healthz") ||
                       request.target.starts_with("/livez") || request.target.starts_with("/readyz");
     if (!open && !Authorized()) return Send(RefusalReply(Unauthorized()), request.method == "HEAD");
+    if (request.body.size() > kBodyBytesMax) {
+      return Send(RefusalReply(EntityTooLarge("limit is " + std::to_string(kBodyBytesMax))), false);
+    }
     const Revision before = shared_.model.revision();
     Reply reply = shared_.model.Handle(request, now);
     if (shared_.model.revision() != before) shared_.WakeWatches();

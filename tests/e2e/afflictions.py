@@ -5,6 +5,7 @@ On the real server the trouble is real; the dev server takes every request, so t
 """
 
 import shutil
+import threading
 
 import pki
 import servers
@@ -13,6 +14,7 @@ from space import eventually
 
 _GROUP = "/apis/rbac.authorization.k8s.io/v1"
 _CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/jobruns.jobrun.dev"
+_CA = threading.Lock()  # It counts its certificates in a file.
 _MISSING = ("JobRuns", "crds/jobruns.yaml")
 _READ = {"apiGroups": ["jobrun.dev"], "resources": ["jobruns"], "verbs": ["get", "list", "watch"]}
 _WRITE = {"apiGroups": ["jobrun.dev"], "resources": ["jobruns/status"], "verbs": ["patch"]}
@@ -37,7 +39,7 @@ def bad_token(space):
 def no_right_to_read(space):
     if space.server.name == "kube":
         user = f"{space.name}-reader"
-        return (space.server.kubeconfig_for(user), lambda: _grant(space, user, [_READ, _WRITE]),
+        return (_kubeconfig_for(space, user), lambda: _grant(space, user, [_READ, _WRITE]),
                 ("forbidden", user, "jobruns"))
     gate = space.gate()
     lift = gate.refuse(403, 'jobruns.jobrun.dev is forbidden: User "dev-user" cannot watch resource "jobruns"')
@@ -48,7 +50,7 @@ def no_right_to_write(space):
     if space.server.name == "kube":
         user = f"{space.name}-writer"
         _grant(space, user, [_READ])
-        return (space.server.kubeconfig_for(user), lambda: _grant(space, user, [_READ, _WRITE]),
+        return (_kubeconfig_for(space, user), lambda: _grant(space, user, [_READ, _WRITE]),
                 ("forbidden", user, "jobruns/status"))
     gate = space.gate()
     lift = gate.refuse(403, 'jobruns.jobrun.dev "unwritable" is forbidden: User "dev-user" cannot patch resource '
@@ -75,6 +77,11 @@ def resource_missing(space):
     lift = gate.refuse(404, "the server could not find the requested resource",
                        lambda method, path, headers: "/apis/jobrun.dev/" in path)
     return gate.kubeconfig, lift, _MISSING
+
+
+def _kubeconfig_for(space, user):
+    with _CA:
+        return space.server.kubeconfig_for(user)
 
 
 def _grant(space, user, rules):

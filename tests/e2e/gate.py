@@ -72,7 +72,7 @@ class Gate:
         self.flowing = threading.Event()  # Cleared: watches are silent, their events wait.
         self.flowing.set()
         self._lock = threading.Lock()
-        self._cut = False
+        self._cut = self._listening = False
         self._rules, self._catches, self._rewrites, self._connections = [], [], [], set()
         self._server = _Server(("127.0.0.1", 0), _Handler, bind_and_activate=False)
         self._server.gate = self
@@ -91,6 +91,7 @@ class Gate:
         self._server.tls = tls
 
     def listen(self):
+        self._listening = True
         self._server.server_activate()
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
@@ -128,7 +129,9 @@ class Gate:
     def close(self):
         self.cut()
         self.flowing.set()
-        self._server.socket.close()
+        if self._listening:
+            self._server.shutdown()  # First: the loop would spin on a socket that is closed.
+        self._server.server_close()
 
     # What the handlers ask, each in its own thread.
 
@@ -195,7 +198,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         fate = caught.hold(body) if caught else FORWARD
         if fate == LOSE:
             return self.hang_up()
-        reply = self.upstream.ask(method, self.path, body, {key: self.headers[key] for key in _ASKED if self.headers[key]})
+        asked = {key: self.headers[key] for key in _ASKED if self.headers[key]}
+        reply = self.upstream.ask(method, self.path, body, asked)
         if caught:
             caught.note(reply.status)
         if "watch=" in self.path and reply.status == 200:

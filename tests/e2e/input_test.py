@@ -27,7 +27,8 @@ def test_usage(arguments, said):
 @pytest.mark.parametrize("text,said", [
     (None, ["config.yaml", "No such file"]),
     ("lanes: [", ["config.yaml:1:"]),
-    ("reaping: Enabled\nlanes:\n  etl: {deadlineSecond: 5}\n", ["config.yaml:3:9", "lanes.etl", "deadlineSecond", "deadlineSeconds"]),
+    ("reaping: Enabled\nlanes:\n  etl: {deadlineSecond: 5}\n",
+     ["config.yaml:3:9", "lanes.etl", "deadlineSecond", "deadlineSeconds"]),
     ("reapin: Enabled\n", ["config.yaml:1:1", "reapin", "reaping"]),
     ("reaping: Enabled\nreaping: Disabled\n", ["config.yaml:2:1", "reaping"]),
     ("- a\n- b\n", ["config.yaml:1:1", "expected a mapping"]),

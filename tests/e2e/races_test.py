@@ -1,4 +1,4 @@
-"""Two writers at the same moment, or one that sees less than it thinks: nobody alive is reaped, nothing counts twice."""
+"""Two writers at once, or one that sees less than it thinks: nobody alive is reaped, and nothing counts twice."""
 
 import time
 

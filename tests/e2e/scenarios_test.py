@@ -7,7 +7,7 @@ import time
 
 
 from kubectl_test import kubectl
-from space import LATE_SECONDS, beats
+from space import LATE_SECONDS, TERMINAL, beats
 from stories import WORLD_CONFIG, story, world_story
 from workers import rfc3339
 
@@ -21,8 +21,9 @@ YEAR = datetime.timedelta(days=365)
 
 @world_story
 def test_fresh_heartbeat_claimed_years_ago_stays_running(space):
-    worker = space.claimed("years-ago", beats(4), {"claimTTLSeconds": 2}, at=YEARS_AGO)
-    worker.beat_every(1)
+    """Though the coarse limit for runs that send none is shorter than the time between two heartbeats."""
+    worker = space.claimed("years-ago", beats(7), {"claimTTLSeconds": 2}, at=YEARS_AGO)
+    worker.beat_every(3)
     space.stays("years-ago", "Running", 9)
 
 
@@ -38,12 +39,15 @@ def test_the_same_run_once_its_heartbeat_stops_becomes_stuck(space):
 @world_story
 def test_late_heartbeats_within_the_threshold_are_never_reaped(space):
     """150 s with beats of 30 s that come after 120 s, everything 25 times faster."""
-    worker = space.claimed("late", beats(6))
-    worker.beat_every(4.8)
-    space.stays("late", "Running", 16)
-    worker.fall_silent()
-    assert worker.finish() == 200
-    assert 4 < worker.gap_max < 6, "this machine was too busy for the test to say anything"
+    for name in ("late", "late-again", "late-at-last"):
+        worker = space.claimed(name, beats(6)).beat_every(4.8)
+        other = space.observer.wait(space.name, name, lambda seen: seen.phase in TERMINAL, 16)
+        worker.fall_silent()
+        if worker.gap_max < 6:
+            assert other is None and worker.gap_max > 4
+            assert worker.finish() == 200
+            return
+    assert False, "this machine was too busy to send heartbeats in time, three times"
 
 
 @story
@@ -114,12 +118,16 @@ def test_deadline_ends_a_run_that_hangs_and_still_beats(space):
     assert ended.at - started >= 3
 
 
-@world_story
+@story
 def test_deadline_beats_silence(space):
-    """Both are passed when the controller first looks."""
-    worker = space.dead("hangs-silent", beats(4), {"deadlineSeconds": 2})
-    ended = space.ends("hangs-silent", "Failed", "DeadlineExceeded", 4 + LATE_SECONDS)
-    assert ended.at - worker.sent_at >= 2
+    """Both have passed when the controller looks, because it was stopped."""
+    controller = space.controller()
+    worker = space.dead("hangs-silent", beats(6), {"deadlineSeconds": 6})
+    assert space.observer.wait(space.name, "hangs-silent", lambda seen: "startTime" in seen.status, LATE_SECONDS)
+    controller.pause()
+    time.sleep(max(0.0, worker.accepted_at + 9 - time.monotonic()))
+    controller.resume()
+    space.ends("hangs-silent", "Failed", "DeadlineExceeded", LATE_SECONDS)
 
 
 @world_story
@@ -244,12 +252,12 @@ def test_disabled_and_dry_run_are_left_alone(space):
 @world_story
 def test_conditions_of_others_survive_the_verdict(space):
     gate = {"type": "DataChecked", "status": "False", "reason": "Counting", "message": 'half "way"', "observedGeneration": 1}
-    worker = space.dead("checked", beats(3))
+    worker = space.dead("checked", beats(6))
     assert space.status("checked", conditions=[gate]).code == 200
     time.sleep(1)
     changed = {**gate, "status": "True", "reason": "Counted"}
     assert space.status("checked", conditions=[changed]).code == 200
-    ended = space.silent_until_reaped(worker, "checked", 3)
+    ended = space.silent_until_reaped(worker, "checked", 6)
     assert [condition for condition in ended.status["conditions"] if condition["type"] != "Stuck"] == [changed]
 
 

@@ -8,7 +8,8 @@ import kubernetes
 import urllib3
 
 _RESOURCE = ("jobrun.dev", "v1")
-_REQUEST_SECONDS_MAX = 3
+_REQUEST_SECONDS_MAX = 30
+_BEAT_SECONDS_MAX = 3  # Far below every timeout: the next heartbeat may get through.
 
 
 def rfc3339(moment):
@@ -38,12 +39,12 @@ class Worker:
     def now(self):
         return rfc3339(datetime.datetime.now(datetime.timezone.utc) + self._clock_off)
 
-    def patch(self, **status):
-        """One status patch; returns the HTTP code of the answer, 0 without one."""
+    def patch(self, seconds_max=_REQUEST_SECONDS_MAX, **status):
+        """One status patch; returns the HTTP code of the answer, 0 without one in time."""
         sent_at = time.monotonic()
         try:
             self._api.patch_namespaced_custom_object_status(
-                *_RESOURCE, **self._run, body={"status": status}, _request_timeout=_REQUEST_SECONDS_MAX)
+                *_RESOURCE, **self._run, body={"status": status}, _request_timeout=seconds_max)
         except kubernetes.client.ApiException as refusal:
             return refusal.status
         except (urllib3.exceptions.HTTPError, OSError):
@@ -79,6 +80,6 @@ class Worker:
     def _beat_on(self, seconds):
         due = time.monotonic()
         while not self._silent.wait(max(0.0, due - time.monotonic())):
-            if self.beat() == 422:
+            if self.patch(_BEAT_SECONDS_MAX, lastHeartbeatAt=self.now()) == 422:
                 return
             due = max(due + seconds, time.monotonic())
