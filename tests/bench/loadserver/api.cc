@@ -1,0 +1,211 @@
+#include "tests/bench/loadserver/api.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "controller/base/rfc3339.h"
+
+namespace jobrun::bench {
+namespace {
+
+constexpr std::string_view kRoot = "/apis/jobrun.dev/v1/";
+constexpr std::string_view kRuns = "jobruns";
+constexpr Nanos kBookmarkEvery = std::chrono::seconds(60);
+// Initial events are made as fast as the client takes them, and no further ahead than this.
+constexpr std::size_t kAheadBytes = 256 * 1024;
+constexpr std::uint32_t kBatchRuns = 32;  // of initial events between two looks at what waits
+
+std::uint64_t NumberIn(std::string_view text) {
+  std::uint64_t number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
+// The text of a string field in JSON that we know to be compact, and whose strings hold no bare
+// quotes.
+std::string StringField(std::string_view json, std::string_view name) {
+  const std::string key = "\"" + std::string(name) + "\":\"";
+  const std::size_t at = json.find(key);
+  if (at == std::string_view::npos) return {};
+  const std::size_t start = at + key.size();
+  return std::string(json.substr(start, json.find('"', start) - start));
+}
+
+std::string Head(int status, std::string_view framing, ServerTime wall) {
+  return "HTTP/1.1 " + std::to_string(status) + (status == 200 ? " OK" : " Refused") +
+         "\r\nCache-Control: no-cache, private\r\nContent-Type: application/json\r\nDate: " +
+         FormatHttpDate(wall) + "\r\n" + std::string(framing) + "\r\n\r\n";
+}
+
+void Answer(Connection& to, int status, std::string_view body, ServerTime wall) {
+  std::string text = Head(status, "Content-Length: " + std::to_string(body.size()), wall);
+  to.Write(text.append(body));
+  (void)to.Flush();
+}
+
+void Refuse(Connection& to, int status, std::string_view reason, ServerTime wall) {
+  Answer(
+      to, status,
+      R"({"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"the load server says )" +
+          std::string(reason) + R"(","reason":")" + std::string(reason) + R"(","code":)" +
+          std::to_string(status) + "}",
+      wall);
+}
+
+// The run in ".../namespaces/NS/jobruns/NAME" or with "/status" behind it; kRunsMax + 1 for other
+// paths.
+std::uint32_t RunIn(std::string_view path) {
+  if (path.ends_with("/status")) path.remove_suffix(7);
+  const std::size_t slash = path.rfind('/');
+  if (!path.substr(0, slash).ends_with(kRuns)) return kRunsMax + 1;
+  return RunText::NumberOf(path.substr(slash + 1));
+}
+
+}  // namespace
+
+void Api::OnRequest(Connection& from, const HttpRequest& request, Workload::Time now) {
+  const bool ours = request.path.starts_with(kRoot);
+  const bool get = request.method == "GET";
+  if (ours && get && request.path.ends_with(kRuns)) {
+    return request.Parameter("watch") == "true" ? StartWatch(from, request, now)
+                                                : List(from, request, now);
+  }
+  const std::uint32_t number = ours ? RunIn(request.path) : kRunsMax + 1;
+  if (number >= workload_.Runs()) {
+    ++counts_.others;
+    return Refuse(from, 404, "NotFound", now.wall);
+  }
+  if (get) return Read(from, number, now);
+  if (request.method == "PATCH" && request.path.ends_with("/status")) {
+    return Patch(from, number, request, now);
+  }
+  ++counts_.others;
+  Refuse(from, 405, "MethodNotAllowed", now.wall);
+}
+
+void Api::StartWatch(Connection& from, const HttpRequest& request, Workload::Time now) {
+  const bool initial = request.Parameter("sendInitialEvents") == "true";
+  if (initial && !options_.watch_lists) return Refuse(from, 422, "Invalid", now.wall);
+  ++counts_.watches;
+  const std::uint64_t asked = NumberIn(request.Parameter("resourceVersion"));
+  watches_[&from] = Watch{.phase = initial ? Phase::kInitial : Phase::kReplay,
+                          .from = initial ? workload_.Version() : asked,
+                          .bookmark_due = now.mono + kBookmarkEvery};
+  from.Write(Head(200, "Transfer-Encoding: chunked", now.wall));
+  Continue(from, now);
+}
+
+void Api::AppendEvent(std::uint32_t number, RunText::Event event, std::string& out) {
+  const Verdict* verdict = workload_.VerdictOf(number);
+  if (verdict == nullptr) return text_.AppendChunk(event, workload_.Fields(number), out);
+  text_.AppendVerdictChunk(workload_.Fields(number), *verdict, out);
+}
+
+void Api::Continue(Connection& connection, Workload::Time now) {
+  const auto found = watches_.find(&connection);
+  if (found == watches_.end()) return (void)connection.Flush();
+  Watch& watch = found->second;
+  while (watch.phase != Phase::kLive && connection.Pending() < kAheadBytes) {
+    scratch_.clear();
+    const std::uint32_t end = std::min(watch.next + kBatchRuns, workload_.Runs());
+    for (; watch.next < end; ++watch.next) {
+      if (watch.phase == Phase::kInitial) {
+        workload_.FirstTold(watch.next, now);
+        ++counts_.initial_events;
+        AppendEvent(watch.next, RunText::Event::kAdded, scratch_);
+      } else if (workload_.Fields(watch.next).version > watch.from) {
+        AppendEvent(watch.next, RunText::Event::kModified, scratch_);
+      }
+    }
+    connection.Write(scratch_);
+    if (end == workload_.Runs()) {
+      if (watch.phase == Phase::kInitial) Bookmark(connection, watch.from, true);
+      watch.phase = watch.phase == Phase::kInitial ? Phase::kReplay : Phase::kLive;
+      watch.next = 0;
+      if (watch.phase == Phase::kLive && !workload_.Begun()) workload_.Begin(now.mono);
+    }
+    (void)connection.Flush();
+  }
+  (void)connection.Flush();
+}
+
+void Api::Bookmark(Connection& to, std::uint64_t version, bool initial_events_end) {
+  std::string line =
+      R"({"type":"BOOKMARK","object":{"apiVersion":"jobrun.dev/v1","kind":"JobRun","metadata":{)";
+  if (initial_events_end) line += R"("annotations":{"k8s.io/initial-events-end":"true"},)";
+  line += R"("creationTimestamp":null,"resourceVersion":")" + std::to_string(version) + "\"}}}\n";
+  to.Write(Chunk(line));
+}
+
+// To every watch that has been told of this run, or of everything.
+void Api::Tell(std::uint32_t number) {
+  scratch_.clear();
+  for (auto& [connection, watch] : watches_) {
+    const bool told =
+        watch.phase == Phase::kLive || (watch.phase == Phase::kReplay && number < watch.next);
+    if (!told) continue;
+    if (scratch_.empty()) AppendEvent(number, RunText::Event::kModified, scratch_);
+    connection->Write(scratch_);  // a record of its own: the API server flushes every event
+    ++counts_.events;
+  }
+}
+
+void Api::Tick(Workload::Time now) {
+  workload_.Advance(now, [this](std::uint32_t number) { Tell(number); });
+  for (auto& [connection, watch] : watches_) {
+    if (watch.phase == Phase::kLive && now.mono >= watch.bookmark_due) {
+      watch.bookmark_due = now.mono + kBookmarkEvery;
+      Bookmark(*connection, workload_.Version(), false);
+    }
+    // Of one that is not in step there may be nothing left to send that a wake-up for room could
+    // wait for.
+    Continue(*connection, now);
+    counts_.pending_max = std::max<std::uint64_t>(counts_.pending_max, connection->Pending());
+  }
+}
+
+void Api::List(Connection& from, const HttpRequest& request, Workload::Time now) {
+  ++counts_.lists;
+  const std::uint64_t limit = NumberIn(request.Parameter("limit"));
+  // Where it goes on, and the version of the first page: a watch from there misses nothing.
+  const std::string_view token = request.Parameter("continue");
+  const std::uint64_t start = NumberIn(token);
+  const std::uint64_t version =
+      token.empty() ? workload_.Version() : NumberIn(token.substr(token.find('.') + 1));
+  const std::uint64_t runs = workload_.Runs();
+  const std::uint64_t end = limit == 0 ? runs : std::min(runs, start + limit);
+  std::string body = R"({"apiVersion":"jobrun.dev/v1","items":[)";
+  for (std::uint64_t i = start; i < end; ++i) {
+    const auto number = static_cast<std::uint32_t>(i);
+    workload_.FirstTold(number, now);
+    if (i > start) body += ',';
+    body += text_.Object(workload_.Fields(number), workload_.VerdictOf(number));
+  }
+  body += R"(],"kind":"JobRunList","metadata":{)";
+  const std::string of = std::to_string(version);
+  if (end < runs) body += R"("continue":")" + std::to_string(end) + "." + of + R"(",)";
+  body += R"("resourceVersion":")" + of + "\"}}";
+  Answer(from, 200, body, now.wall);
+}
+
+void Api::Read(Connection& from, std::uint32_t number, Workload::Time now) {
+  ++counts_.reads;
+  Answer(from, 200, text_.Object(workload_.Fields(number), workload_.VerdictOf(number)), now.wall);
+}
+
+void Api::Patch(Connection& from, std::uint32_t number, const HttpRequest& request,
+                Workload::Time now) {
+  ++counts_.patches;
+  Verdict verdict{.phase = StringField(request.body, "phase"),
+                  .reason = StringField(request.body, "reason"),
+                  .verdict_id = StringField(request.body, "verdictID")};
+  const std::uint64_t guard = NumberIn(StringField(request.body, "resourceVersion"));
+  if (workload_.Write(number, guard, std::move(verdict), now.mono) !=
+      Workload::Written::kCommitted) {
+    return Refuse(from, 409, "Conflict", now.wall);
+  }
+  Answer(from, 200, text_.Object(workload_.Fields(number), workload_.VerdictOf(number)), now.wall);
+  Tell(number);
+}
+
+}  // namespace jobrun::bench
