@@ -207,7 +207,8 @@ def test_watch_that_saw_an_event_gets_a_bookmark_before_its_timeout_ends_it(spac
     with space.watch(resourceVersion=start, timeoutSeconds=4, allowWatchBookmarks="true") as watch:
         changed = space.status("run", CLAIM)
         events = list(watch)  # Ends without an error.
-    assert [event["type"] for event in events] == ["MODIFIED", "BOOKMARK"]
+    first, *bookmarks = [event["type"] for event in events]
+    assert first == "MODIFIED" and bookmarks and set(bookmarks) == {"BOOKMARK"}  # One or more, as the server's load has it.
     assert int(version_of(events[-1]["object"])) >= int(version_of(changed))
 
 
