@@ -175,8 +175,7 @@ Outcome ConfigureTls(SSL_CTX* context, const TlsMaterial& material, const TlsPee
   SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
   // A truncated body is noticed by its framing; many servers close without a word.
   SSL_CTX_set_options(context, SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_NO_RENEGOTIATION);
-  SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-                                SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_alpn_protos(context, kHttp11, sizeof kHttp11 - 1);
   if (const Outcome done = Identify(context, material); !done.ok()) return done;

@@ -10,9 +10,9 @@
 namespace jobrun {
 namespace {
 
-// While a busy stream rests, the kernel need not wake us for less than this; well below a socket's
-// default receive buffer, so that the sender is never stopped by it.
-constexpr int kRestBytes = 32 * 1024;
+// While a busy stream rests, the kernel need not wake us for less than this. Below what a default
+// receive buffer takes, so that it never holds the sender up.
+constexpr int kRestBytes = 48 * 1024;
 constexpr std::size_t kHeadReadBytes = 4096;
 
 }  // namespace

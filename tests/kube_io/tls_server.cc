@@ -1,6 +1,7 @@
 #include "tests/kube_io/tls_server.h"
 
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <openssl/pem.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -193,6 +194,8 @@ void TlsServer::Accept() {
   for (;;) {
     const int fd = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
     if (fd < 0) return;
+    const int at_once = 1;  // as API servers do
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &at_once, sizeof at_once);
     const int number = ++connections_;
     const std::lock_guard lock(mutex_);
     open_.push_back(fd);
