@@ -23,6 +23,8 @@ RunWatch::RunWatch(Parts parts, WatchScope scope, std::uint8_t index, std::uint6
                  seed) {}
 
 void RunWatch::OnEvents(const StreamEvents& events) {
+  for (const Event& event : events.events) parts_.core.store.PrefetchPlace(event.run.uid);
+  for (const Event& event : events.events) parts_.core.store.PrefetchRecord(event.run.uid);
   reflector_.OnEvents(events, parts_.core.now.mono);
   for (std::size_t type = 0; type < events_by_type_.size(); ++type) {
     const std::uint64_t count = std::exchange(events_by_type_[type], 0);
@@ -44,8 +46,9 @@ std::string RunWatch::WatchTarget(const WatchOptions& options) const {
   return jobrun::WatchTarget(scope_, options);
 }
 
-Result<EventDecoder::Page> RunWatch::ReadPage(std::string_view body) {
-  return parts_.decoder.DecodePage(body, [this](const Event& event) { OnEvent(event, true); });
+Result<EventDecoder::Page> RunWatch::ReadPage(const std::string& body) {
+  const auto each = [this](const Event& event) { OnEvent(event, true); };
+  return parts_.decoder.DecodePage(body, each, body.capacity());
 }
 
 RequestId RunWatch::Send(Request request) {

@@ -37,7 +37,7 @@ class RunWatch final : private ReflectorHost {
  private:
   [[nodiscard]] std::string ListTarget(const ListOptions& options) const override;
   [[nodiscard]] std::string WatchTarget(const WatchOptions& options) const override;
-  [[nodiscard]] Result<EventDecoder::Page> ReadPage(std::string_view body) override;
+  [[nodiscard]] Result<EventDecoder::Page> ReadPage(const std::string& body) override;
   RequestId Send(Request request) override;
   StreamId Open(OpenStream stream) override;
   void Close(StreamId stream) override;

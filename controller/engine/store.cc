@@ -35,6 +35,18 @@ std::size_t Store::PlaceOf(Uid uid) const {
   return place;
 }
 
+void Store::PrefetchPlace(Uid uid) const {
+  __builtin_prefetch(&index_[Mix(uid) & (index_.size() - 1)]);
+}
+
+void Store::PrefetchRecord(Uid uid) const {
+  const Slot slot = index_[Mix(uid) & (index_.size() - 1)];
+  if (slot == kNoSlot) return;
+  const char* const record = reinterpret_cast<const char*>(&At(slot));
+  __builtin_prefetch(record, 1);
+  __builtin_prefetch(record + 64, 1);
+}
+
 Slot Store::Find(Uid uid) const { return index_[PlaceOf(uid)]; }
 
 Slot Store::Insert(Uid uid, std::string_view name) {

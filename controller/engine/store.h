@@ -51,6 +51,9 @@ class Store {
   Store();
 
   [[nodiscard]] Slot Find(Uid uid) const;
+  // Hints for a batch of Finds, whose cache misses then overlap: first one call of each kind per uid.
+  void PrefetchPlace(Uid uid) const;
+  void PrefetchRecord(Uid uid) const;
   // The uid must not be there yet.
   [[nodiscard]] Slot Insert(Uid uid, std::string_view name);
   void Erase(Slot slot);

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <utility>
 #include <vector>
 
 namespace jobrun {
@@ -16,6 +17,7 @@ struct Socket {
   std::vector<char> ahead{};
   std::size_t begin{0};
   std::size_t end{0};
+  bool drained{false};  // the last recv took all that the kernel had
 };
 
 Socket& Of(BIO* bio) { return *static_cast<Socket*>(BIO_get_data(bio)); }
@@ -24,6 +26,7 @@ bool WouldBlock() { return errno == EAGAIN || errno == EWOULDBLOCK || errno == E
 
 int Write(BIO* bio, const char* data, int size) {
   BIO_clear_retry_flags(bio);
+  Of(bio).drained = false;  // an answer will come
   const ssize_t sent = send(Of(bio).fd, data, static_cast<std::size_t>(size), MSG_NOSIGNAL);
   if (sent < 0 && WouldBlock()) BIO_set_retry_write(bio);
   return static_cast<int>(sent);
@@ -33,12 +36,18 @@ int Read(BIO* bio, char* into, int size) {
   BIO_clear_retry_flags(bio);
   Socket& socket = Of(bio);
   if (socket.begin == socket.end) {
+    // Whoever is told "nothing yet" waits for the socket anyway, so asking once more would only cost a call.
+    if (std::exchange(socket.drained, false)) {
+      BIO_set_retry_read(bio);
+      return -1;
+    }
     const ssize_t got = recv(socket.fd, socket.ahead.data(), socket.ahead.size(), 0);
     if (got < 0 && WouldBlock()) BIO_set_retry_read(bio);
     if (got == 0) BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
     if (got <= 0) return static_cast<int>(got);
     socket.begin = 0;
     socket.end = static_cast<std::size_t>(got);
+    socket.drained = socket.end < socket.ahead.size();
   }
   const std::size_t taken = std::min(static_cast<std::size_t>(size), socket.end - socket.begin);
   std::memcpy(into, socket.ahead.data() + socket.begin, taken);

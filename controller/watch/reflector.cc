@@ -278,7 +278,14 @@ void Reflector::OnPage(const Response& response, Mono now) {
   }
   failures_ = 0;
   list_version_ = std::move(page->resource_version);
-  continue_token_ = std::move(page->continue_token);
+  const std::string page_before = std::exchange(continue_token_, std::move(page->continue_token));
+  if (!continue_token_.empty() && continue_token_ == page_before) {
+    continue_token_.clear();
+    host_.OnListEnded(ListOutcome::kFailed);
+    Troubled("can't list", "the server repeats a page; is a cache in between?");
+    Wait(Then::kList, std::nullopt, now);
+    return;
+  }
   if (!continue_token_.empty()) {
     RequestPage();
     return;

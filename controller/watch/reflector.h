@@ -30,7 +30,7 @@ class ReflectorHost {
   [[nodiscard]] virtual std::string ListTarget(const ListOptions& options) const = 0;
   [[nodiscard]] virtual std::string WatchTarget(const WatchOptions& options) const = 0;
   // Reads one page of a list and calls OnEvent(event, true) for each of its items.
-  [[nodiscard]] virtual Result<EventDecoder::Page> ReadPage(std::string_view body) = 0;
+  [[nodiscard]] virtual Result<EventDecoder::Page> ReadPage(const std::string& body) = 0;
   virtual RequestId Send(Request request) = 0;   // fills in the id
   virtual StreamId Open(OpenStream stream) = 0;  // fills in the id
   virtual void Close(StreamId stream) = 0;

@@ -24,7 +24,9 @@ write; and knows to the microsecond when each run was last heard of. So every me
 reaped within its timeout, or not within a second after it, makes the scenario wrong.
 
 CPU is user and system time of the whole controller process, from `/proc`, over a window in the steady state, divided by
-the heartbeats sent in it. Memory is what the kernel calls resident: program and libraries included. Lag is the time
+the heartbeats sent in it. Machines differ, and the same machine differs from hour to hour. So the same heartbeats are
+sent to `jobrun-floor` too, in the same run: a program that decrypts, searches each event for two fields and stores them
+in a hash map, and does nothing else (no JSON, timers, policies or writes). The ratio is what can be compared. Memory is what the kernel calls resident: program and libraries included. Lag is the time
 from the moment a run became due (its last heartbeat left the load server, plus its timeout) to the arrival of its
 verdict at the load server. Load server and controller share the machine's cores.
 

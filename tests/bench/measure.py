@@ -44,6 +44,10 @@ class LoadServer:
     def kubeconfig(self):
         return self._folder / "kubeconfig"
 
+    @property
+    def port(self):
+        return re.search(r"server: \S+:(\d+)", self.kubeconfig.read_text())[1]
+
     def report(self):
         self._process.stdin.write(b"report\n")
         self._process.stdin.flush()
@@ -71,15 +75,11 @@ class LoadServer:
         return line.decode()
 
 
-class Controller:
-    """jobrun-controller, and what the kernel says about it."""
+class Client:
+    """A program that watches the load server, and what the kernel says about it."""
 
-    def __init__(self, program, kubeconfig, folder):
-        self._log = folder / "controller.log"
-        config = folder / "config.yaml"
-        config.write_text(_CONFIG)
-        command = [program, "--kubeconfig", kubeconfig, "--config", config, "--metrics-bind-address", _ANY_PORT,
-                   "--health-probe-bind-address", _ANY_PORT]
+    def __init__(self, command, folder):
+        self._log = folder / "client.log"
         with open(self._log, "wb") as log:
             self.started_at = time.time()
             self._process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL,
@@ -89,13 +89,18 @@ class Controller:
     def log(self):
         return self._log.read_text(errors="replace")
 
-    def await_sync(self):
-        """Seconds from the start of the process to the log line that says so."""
+    def await_log(self, pattern):
+        """The match of the first line that says so."""
         deadline = time.monotonic() + _SYNC_SECONDS_MAX
-        while not (found := re.search(r"^(\S+)Z info synced ", self.log, re.MULTILINE)):
+        while not (found := re.search(pattern, self.log, re.MULTILINE)):
             if self._process.poll() is not None or time.monotonic() > deadline:
-                raise BenchError(f"the controller did not get in step:\n{self.log[-2000:]}")
+                raise BenchError(f"it did not get in step:\n{self.log[-2000:]}")
             time.sleep(0.005)
+        return found
+
+    def await_sync(self):
+        """Seconds from the start of the controller's process to the log line that says so."""
+        found = self.await_log(r"^(\S+)Z info synced ")
         said_at = datetime.datetime.fromisoformat(found[1]).replace(tzinfo=datetime.timezone.utc)
         return said_at.timestamp() - self.started_at
 
@@ -119,6 +124,29 @@ class Controller:
     def kill(self):
         self._process.kill()
         self._process.wait()
+
+
+def controller_command(program, kubeconfig, folder):
+    config = folder / "config.yaml"
+    config.write_text(_CONFIG)
+    return [program, "--kubeconfig", kubeconfig, "--config", config, "--metrics-bind-address", _ANY_PORT,
+            "--health-probe-bind-address", _ANY_PORT]
+
+
+def floor_us_per_heartbeat(scenario, bin_folder):
+    """What the same heartbeats cost a program that only finds two fields in each and stores them."""
+    with tempfile.TemporaryDirectory(prefix="jobrun-bench-") as name:
+        folder = pathlib.Path(name)
+        server = LoadServer(bin_folder / "jobrun-loadserver", scenario, folder)
+        floor = None
+        try:
+            floor = Client([bin_folder / "jobrun-floor", server.port], folder)
+            floor.await_log(r"^synced$")
+            return _window(scenario, floor, server)["cpu_us_per_heartbeat"]
+        finally:
+            if floor is not None:
+                floor.kill()
+            server.kill()
 
 
 def _window(scenario, controller, server):
@@ -174,7 +202,8 @@ def play(scenario, bin_folder):
         server = LoadServer(bin_folder / "jobrun-loadserver", scenario, folder)
         controller = None
         try:
-            controller = Controller(bin_folder / "jobrun-controller", server.kubeconfig, folder)
+            command = controller_command(bin_folder / "jobrun-controller", server.kubeconfig, folder)
+            controller = Client(command, folder)
             figures = {"runs": scenario.runs, "sync_s": round(controller.await_sync(), 3)}
             figures["sync_cpu_s"] = round(sum(controller.cpu()), 2)
             if scenario.window_seconds > 0:
@@ -195,6 +224,9 @@ def play(scenario, bin_folder):
             faults.append(f"it ended with exit code {code}")
         if report_at_end is None:
             faults.append("the load server did not end well")
+    if scenario.floor:
+        figures["floor_us_per_heartbeat"] = floor_us_per_heartbeat(scenario, bin_folder)
+        figures["times_the_floor"] = round(figures["cpu_us_per_heartbeat"] / figures["floor_us_per_heartbeat"], 2)
     return figures | _told(scenario, report) | {"load_before": load_before, "faults": faults}
 
 

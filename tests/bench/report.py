@@ -6,6 +6,7 @@ _COLUMNS = [
     ("CPU to sync", lambda name, f: _with(f, "sync_cpu_s", "{:.2f} s")),
     ("heartbeats/s", lambda name, f: _with(f, "heartbeats_per_s", "{:,.0f}") if f.get("heartbeats") else ""),
     ("CPU/heartbeat", lambda name, f: _with(f, "cpu_us_per_heartbeat", "{:.1f} µs")),
+    ("floor", lambda name, f: _with(f, "floor_us_per_heartbeat", "{:.1f} µs")),
     ("resident", lambda name, f: _with(f, "resident_mib", "{:.1f} MiB")),
     ("peak", lambda name, f: _with(f, "peak_mib", "{:.1f} MiB")),
     ("lag p50/p99/max", lambda name, f: _lag(f)),
@@ -14,7 +15,7 @@ _COLUMNS = [
     ("missed", lambda name, f: str(f.get("missed_reaps", "?"))),
     ("correct", lambda name, f: "no" if f["faults"] else "yes"),
 ]
-COMPARED = ["sync_s", "sync_cpu_s", "cpu_us_per_heartbeat", "resident_mib", "peak_mib", "lag_ms_p50", "lag_ms_p99",
+COMPARED = ["sync_s", "sync_cpu_s", "cpu_us_per_heartbeat", "times_the_floor", "resident_mib", "peak_mib", "lag_ms_p50", "lag_ms_p99",
             "lag_ms_max"]
 
 

@@ -48,7 +48,7 @@ class FakeHost final : public ReflectorHost {
     return jobrun::WatchTarget({}, options);
   }
 
-  Result<EventDecoder::Page> ReadPage(std::string_view body) override {
+  Result<EventDecoder::Page> ReadPage(const std::string& body) override {
     return decoder_.DecodePage(body, [this](const Event& event) { OnEvent(event, true); });
   }
 

@@ -1,4 +1,5 @@
 // How the reflector gets a complete list: as a WatchList, or in pages.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "tests/watch/reflector_harness.h"
@@ -232,6 +233,17 @@ TEST(ReflectorSyncTest, WhatABrokenOffListHadDoesNotCountForTheNext) {
   reflector.PassWait();
   reflector.Answer(200, PageText(12, {{"b", 2}}));
   EXPECT_EQ(reflector.Host().Copy(), (Copy{{"b", 2}}));
+}
+
+TEST(ReflectorSyncTest, AServerThatRepeatsAPageIsNotAskedForever) {
+  PagingHarness reflector;
+  reflector.Answer(200, PageText(7, {{"a", 3}}, "t"));
+  reflector.Answer(200, PageText(7, {{"b", 4}}, "t"));
+  EXPECT_FALSE(reflector.Host().Asked());
+  EXPECT_FALSE(reflector.Machine().Synced());
+  EXPECT_THAT(reflector.Host().Problem(), testing::HasSubstr("repeats a page"));
+  reflector.PassWait();
+  EXPECT_EQ(reflector.Host().Calls().back(), "list");
 }
 
 TEST(ReflectorSyncTest, APageTooLargeIsAskedForInSmallerParts) {
