@@ -229,15 +229,12 @@ Key FileKeys(Settings& settings) {
 Key LaneKeys(Lane& lane) {
   Key section = ThresholdKeys(lane.name, lane.thresholds);
   section.keys.push_back(MaxKeys(lane.max));
-  section.keys.push_back(Key{.name = "overridable",
-                             .kind = ValueKind::kTexts,
-                             .max = 32,
-                             .choices = OverridablePaths(),
-                             .take = [&lane](const Value& value) {
-                               lane.overridable = value.items;
-                               if (value.items.empty())
-                                 lane.overridable = {std::string(kNothingOverridable)};
-                             }});
+  section.keys.push_back(
+      Key{.name = "overridable",
+          .kind = ValueKind::kTexts,
+          .max = 32,
+          .choices = OverridablePaths(),
+          .take = [&lane](const Value& value) { lane.overridable = value.items; }});
   return section;
 }
 

@@ -13,7 +13,4 @@ namespace jobrun {
 // One lane: the thresholds of a run's spec, `max` and `overridable`. Values go to `lane`, as above.
 [[nodiscard]] Key LaneKeys(Lane& lane);
 
-// What Lane::overridable holds when runs may override nothing, as an empty list means everything.
-inline constexpr std::string_view kNothingOverridable = "-";
-
 }  // namespace jobrun

@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,9 +25,9 @@ struct Lane {
   std::string name;
   Thresholds thresholds{};
   Thresholds max{};  // runs may not ask for more than this
-  std::vector<std::string>
-      overridable{};  // empty = all; else the paths runs may set (SecondsField::path…)
-  bool held{false};   // its section is broken: its runs get no verdict until it is mended
+  // What its runs may set, as MayOverride (verdict/resolve.h) takes it; absent: everything.
+  std::optional<std::vector<std::string>> overridable{};
+  bool held{false};  // its section is broken: its runs get no verdict until it is mended
 };
 
 struct RateLimit {

@@ -10,13 +10,14 @@ constexpr Seconds kHeartbeatIntervalDefault{30};
 constexpr Seconds kHeartbeatTimeoutDefault{150};
 
 // What the run asks for, less what its lane does not let runs set.
-Thresholds Permitted(const Thresholds& run, std::span<const std::string> overridable) {
-  if (overridable.empty()) return run;
+Thresholds Permitted(const Thresholds& run,
+                     const std::optional<std::span<const std::string>>& overridable) {
+  if (!overridable) return run;
   Thresholds permitted = run;
-  if (!MayOverride(overridable, "reaping")) permitted.reaping.reset();
-  if (!MayOverride(overridable, "heartbeat.mode")) permitted.heartbeat_mode.reset();
+  if (!MayOverride(*overridable, "reaping")) permitted.reaping.reset();
+  if (!MayOverride(*overridable, "heartbeat.mode")) permitted.heartbeat_mode.reset();
   for (const SecondsField& field : kSecondsFields) {
-    if (!MayOverride(overridable, field.path)) (permitted.*field.member).reset();
+    if (!MayOverride(*overridable, field.path)) (permitted.*field.member).reset();
   }
   return permitted;
 }
@@ -38,7 +39,6 @@ std::optional<Seconds> Capped(std::optional<Seconds> value, const std::optional<
 }  // namespace
 
 bool MayOverride(std::span<const std::string> overridable, std::string_view path) {
-  if (overridable.empty()) return true;
   const std::string_view group = path.substr(0, path.find('.'));
   return std::ranges::any_of(
       overridable, [&](const std::string& allowed) { return allowed == path || allowed == group; });

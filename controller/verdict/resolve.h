@@ -1,6 +1,7 @@
 // Puts together what a run, its lane and the defaults say about reaping.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -12,8 +13,9 @@ namespace jobrun {
 // One lane's say, as the configuration has it.
 struct LaneRules {
   const Thresholds* thresholds{nullptr};
-  const Thresholds* max{nullptr};              // ceilings on what holds in the end
-  std::span<const std::string> overridable{};  // the fields runs may set; empty = all
+  const Thresholds* max{nullptr};  // ceilings on what holds in the end
+  // The fields runs may set; absent: all, empty: none.
+  std::optional<std::span<const std::string>> overridable{};
   bool held{false};
 };
 

@@ -14,6 +14,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Optional;
 
 LoadedConfig Parsed(const std::string& text) {
   auto config = ParseConfig(text, "c.yaml");
@@ -43,7 +44,7 @@ TEST(ConfigTest, TheExampleOfTheDocumentsIsRead) {
   EXPECT_EQ(etl.name, "etl");
   EXPECT_EQ(etl.thresholds.deadline, Seconds(3600));
   EXPECT_EQ(etl.max.deadline, Seconds(7200));
-  EXPECT_THAT(etl.overridable, ElementsAre("deadlineSeconds"));
+  EXPECT_THAT(etl.overridable, Optional(ElementsAre("deadlineSeconds")));
   EXPECT_FALSE(etl.held);
   EXPECT_EQ(settings.lanes[1].thresholds.heartbeat_mode, HeartbeatMode::kIgnored);
   EXPECT_EQ(settings.lanes[1].thresholds.claim_ttl, Seconds(14400));
@@ -159,8 +160,8 @@ TEST(ConfigTest, ZeroMeansUnlimitedForWritesAndOffForVisits) {
 
 TEST(ConfigTest, AnEmptyListOfOverridablePathsIsNotTheSameAsNone) {
   const auto lanes = Parsed("lanes: {open: {}, closed: {overridable: []}}").settings.lanes;
-  EXPECT_THAT(lanes[0].overridable, IsEmpty());
-  EXPECT_THAT(lanes[1].overridable, ElementsAre("-"));
+  EXPECT_EQ(lanes[0].overridable, std::nullopt);
+  EXPECT_THAT(lanes[1].overridable, Optional(IsEmpty()));
 }
 
 TEST(ConfigTest, ALaneThatNoRunCanBeInIsLeftOut) {

@@ -106,7 +106,7 @@ TEST(PolicyTableTest, RunBeforeLaneBeforeDefaults) {
 TEST(PolicyTableTest, ALaneBoundsItsRuns) {
   Settings settings = WithLanes({{"etl", {}}});
   settings.lanes[0].max = Timeout(100s);
-  settings.lanes[0].overridable = {"heartbeat"};
+  settings.lanes[0].overridable = std::vector<std::string>{"heartbeat"};
   settings.lanes[0].held = true;
   PolicyTable table(settings);
   Thresholds asked = Timeout(1h);
@@ -115,6 +115,17 @@ TEST(PolicyTableTest, ALaneBoundsItsRuns) {
   EXPECT_EQ(policy.heartbeat_timeout, 100s);
   EXPECT_EQ(policy.deadline, std::nullopt);
   EXPECT_TRUE(policy.held);
+}
+
+TEST(PolicyTableTest, ALaneMayLetItsRunsSetNothing) {
+  Settings settings = WithLanes({{"open", {}}, {"closed", {}}});
+  settings.lanes[1].overridable.emplace();
+  PolicyTable table(settings);
+  const auto timeout = [&table](const char* lane) {
+    return table.At(table.Acquire(lane, Timeout(90s))).policy.heartbeat_timeout;
+  };
+  EXPECT_EQ(timeout("open"), 90s);
+  EXPECT_EQ(timeout("closed"), 150s);
 }
 
 // ---- reloads ----

@@ -102,6 +102,19 @@ TEST(ResolveTest, RunsSetOnlyWhatTheirLaneLetsThem) {
   EXPECT_EQ(policy.heartbeat_timeout, 90s);
 }
 
+TEST(ResolveTest, AnEmptyListLetsRunsSetNothingAndNoListEverything) {
+  const Thresholds run{
+      .reaping = Reaping::kDisabled, .deadline = 1s, .heartbeat_mode = HeartbeatMode::kIgnored};
+  const auto resolve = [&](const LaneRules& rules) {
+    return ResolvePolicy(run, rules, {}, Reaping::kEnabled);
+  };
+  EXPECT_EQ(resolve({.overridable = std::span<const std::string>{}}),
+            ResolvePolicy({}, {}, {}, Reaping::kEnabled));
+  EXPECT_EQ(resolve({}).deadline, 1s);
+  EXPECT_EQ(resolve({}).reaping, Reaping::kDisabled);
+  EXPECT_EQ(resolve({}).heartbeat_mode, HeartbeatMode::kIgnored);
+}
+
 TEST(ResolveTest, AHeldLaneIsMarked) {
   EXPECT_TRUE(ResolvePolicy({}, LaneRules{.held = true}, {}, Reaping::kEnabled).held);
 }
