@@ -174,7 +174,7 @@ constexpr bool InOrder() {
 static_assert(InOrder());
 static_assert(static_cast<int>(Metric::kReaps) == static_cast<int>(MetricId::kReaps));
 static_assert(static_cast<int>(Metric::kDetectionLag) == static_cast<int>(MetricId::kDetectionLag));
-static_assert(static_cast<int>(Metric::kRequests) == static_cast<int>(MetricId::kRequests));
+static_assert(static_cast<int>(Metric::kReconcile) == static_cast<int>(MetricId::kReconcile));
 
 std::string FormatSeconds(double seconds) {
   std::array<char, 32> text{};

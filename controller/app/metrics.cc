@@ -22,8 +22,6 @@ using prometheus::Counter;
 using prometheus::Histogram;
 using prometheus::MetricFamily;
 
-// Engine metrics that are counters: each has at most a lane and one more label with known values.
-constexpr std::size_t kEngineMetrics = static_cast<std::size_t>(Metric::kRequests);
 constexpr int kStatusMax = 599;
 // Made at the start; others come when they are first seen. 0 is "no answer".
 constexpr std::array<int, 9> kUsualStatuses = {0, 200, 201, 401, 403, 404, 409, 429, 500};
@@ -126,7 +124,8 @@ struct Metrics::Impl {
   std::string version;
   std::string api_host;
   prometheus::Registry registry{};
-  std::array<Series, kEngineMetrics> series{};
+  // By Metric; each has at most a lane and one more label with known values.
+  std::array<Series, kMetricCount> series{};
   std::size_t lanes{0};
   Histogram* detection_lag{nullptr};
   prometheus::Family<Counter>* requests{nullptr};
@@ -160,7 +159,7 @@ Metrics::Metrics(const std::string& version, std::string api_host)
   Impl& m = *impl_;
   m.version = version;
   m.api_host = std::move(api_host);
-  for (std::size_t i = 0; i < kEngineMetrics; ++i) {
+  for (std::size_t i = 0; i < kMetricCount; ++i) {
     const MetricRow& row = MetricTable()[i];
     if (row.kind != SeriesKind::kCounter) continue;
     m.series[i].family = &MakeFamily(prometheus::BuildCounter(), row.id, m.registry);
@@ -209,7 +208,7 @@ Counter* Metrics::Impl::RequestCounter(Method method, int status) {
 
 void Metrics::SetLanes(const std::vector<std::string>& lanes) {
   for (; impl_->lanes < lanes.size(); ++impl_->lanes) {
-    for (std::size_t i = 0; i < kEngineMetrics; ++i) {
+    for (std::size_t i = 0; i < kMetricCount; ++i) {
       const MetricRow& row = MetricTable()[i];
       if (HasLane(row)) Impl::AppendCounters(impl_->series[i], row, lanes[impl_->lanes]);
     }
@@ -219,7 +218,6 @@ void Metrics::SetLanes(const std::vector<std::string>& lanes) {
 void Metrics::Apply(const Count& count) {
   if (count.metric == Metric::kDetectionLag) return impl_->detection_lag->Observe(count.value);
   const auto metric = static_cast<std::size_t>(count.metric);
-  if (metric >= kEngineMetrics) return;
   const Impl::Series& series = impl_->series[metric];
   const std::size_t lane = HasLane(MetricTable()[metric]) ? count.lane : 0;
   const std::size_t place = lane * series.labels + count.label;

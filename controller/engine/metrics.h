@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -23,8 +24,8 @@ enum class Metric : std::uint8_t {
   kLists,         // result
   kWatchEvents,   // type
   kReconcile,     // result: what a decision led to
-  kRequests,      // code, method: rest_client_requests_total
 };
+inline constexpr std::size_t kMetricCount = static_cast<std::size_t>(Metric::kReconcile) + 1;
 
 // Why a due verdict was not written (Count::label of kSuppressed).
 enum class Suppression : std::uint8_t { kDryRun, kDisabled, kHeldLane, kRateLimit };

@@ -107,6 +107,16 @@ TEST(MetricsTest, EveryRowOfTheTableIsShown) {
   }
 }
 
+TEST(MetricsTest, WhateverTheEngineCountsIsShown) {
+  Metrics metrics("1", "h");
+  metrics.SetLanes({"default", "other"});
+  for (std::size_t metric = 0; metric < kMetricCount; ++metric) {
+    const std::string before = metrics.Render({});
+    metrics.Apply({static_cast<Metric>(metric)});
+    EXPECT_NE(metrics.Render({}), before) << metric;
+  }
+}
+
 TEST(MetricsTest, NoSeriesStandsTwice) {
   Metrics metrics("1", "h");
   // A lane may be called like the label of all that are not configured.
@@ -167,6 +177,11 @@ TEST(MetricsTest, TheDocumentNamesEveryMetric) {
   const std::string document = MetricsDocument();
   for (const MetricRow& row : MetricTable())
     EXPECT_THAT(document, HasSubstr(std::string(row.name)));
+}
+
+TEST(MetricsTest, TheDocumentIsTheOneInDocs) {
+  EXPECT_EQ(MetricsDocument(), ReadFile(JOBRUN_DOCS_DIR "/metrics.md"))
+      << "jobrun-controller --print-metrics-doc writes it";
 }
 
 TEST(ProcessStatsTest, ReadsTheFieldsBehindTheName) {
