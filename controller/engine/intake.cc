@@ -65,7 +65,7 @@ Intake::Seen Intake::Observe(const ObservedRun& run, Source source, std::uint8_t
       is_new || record.generation != static_cast<std::uint32_t>(run.generation);
   if (policy_is_new && !SetPolicy(slot, run)) {
     Forget(slot);
-    return {};
+    return {.forgotten = slot};
   }
   if (!policy_is_new) Recount(record, -1);
   record.resource_version = run.resource_version;
@@ -117,6 +117,13 @@ void Intake::EaseIn(RunRecord& record, const Policy& before) {
   run.policy = before;
   const auto limit_before = SilenceLimit(run);
   if (!limit || run.phase != Phase::kRunning) return;
+  const HeartbeatMode mode = core_.PolicyOf(record).heartbeat_mode;
+  if (before.heartbeat_mode == HeartbeatMode::kIgnored && mode != HeartbeatMode::kIgnored &&
+      record.has_beaten) {
+    // When the present heartbeat was first seen is not known: it was ignored.
+    record.since = core_.now.silence;
+    return;
+  }
   if (limit_before && *limit_before <= *limit) return;
   const Nanos ease = 2 * core_.PolicyOf(record).heartbeat_interval;
   record.since = std::max(record.since, core_.now.silence + ease - *limit);

@@ -25,6 +25,7 @@ class Intake {
     Slot slot{kNoSlot};
     bool judge{false};            // what it is judged by has changed: judge it now
     bool became_terminal{false};  // it was active (or unknown) before
+    Slot forgotten{kNoSlot};      // where the run was until this object, which can't be judged
   };
   // Updates the record or makes one. No slot: the object can't be judged, or is older than what is
   // known.

@@ -52,14 +52,20 @@ void Reaper::Judge(Slot slot) {
   if (const auto* recheck = std::get_if<Recheck>(&decision)) {
     core_.timers.Arm(slot, core_.now.mono + recheck->in);
   }
-  const bool visit = run.phase == Phase::kRunning && !run.being_deleted && !record.start_recorded &&
-                     !record.visiting && run.policy.reaping == Reaping::kEnabled &&
-                     !run.policy.held && NeedsStartTime(run.policy) &&
-                     core_.settings.rate_limit.visits_per_second > 0;
-  if (visit) {
+  if (!WantsVisit(slot)) {
+    visits_denied_.erase(slot);
+  } else if (!record.visiting) {
     record.visiting = true;
     visits_.push_back(slot);
   }
+}
+
+bool Reaper::WantsVisit(Slot slot) const {
+  const RunRecord& record = core_.store.At(slot);
+  const Policy& policy = core_.PolicyOf(record);
+  return record.phase == Phase::kRunning && !record.being_deleted && !record.start_recorded &&
+         policy.reaping == Reaping::kEnabled && !policy.held && NeedsStartTime(policy) &&
+         core_.settings.rate_limit.visits_per_second > 0;
 }
 
 bool Reaper::GateShut(Slot slot, Reason reason) {
@@ -69,7 +75,7 @@ bool Reaper::GateShut(Slot slot, Reason reason) {
   if (policy.reaping == Reaping::kDisabled) cause = Suppression::kDisabled;
   if (policy.held) cause = Suppression::kHeldLane;
   if (!cause) return false;
-  attempts_.erase(slot);
+  Drop(slot);
   Suppress(slot, reason, *cause);
   core_.timers.Arm(slot, core_.now.mono + kSuppressedRecheck);
   return true;
@@ -93,6 +99,7 @@ void Reaper::Suppress(Slot slot, Reason reason, Suppression cause) {
 }
 
 void Reaper::OnSeen(const Intake::Seen& seen, const ObservedRun& run) {
+  if (seen.forgotten != kNoSlot) Drop(seen.forgotten);
   if (seen.slot == kNoSlot) return;
   if (seen.became_terminal) Committed(seen.slot, run);
   if (seen.judge) Judge(seen.slot);
@@ -102,6 +109,7 @@ void Reaper::OnSeen(const Intake::Seen& seen, const ObservedRun& run) {
 // we came to see it: the answer to the write, a read after a lost answer, or the watch.
 void Reaper::Committed(Slot slot, const ObservedRun& run) {
   const auto attempt = attempts_.extract(slot);
+  visits_denied_.erase(slot);
   const std::string& process = core_.process_id;
   const bool ours = run.verdict_id.size() > process.size() && run.verdict_id.starts_with(process) &&
                     run.verdict_id[process.size()] == '-';
@@ -133,7 +141,7 @@ std::size_t Reaper::FlightsMax() const {
 }
 
 void Reaper::Pump() {
-  if (attempts_.empty()) problem_.clear();
+  if (attempts_.empty() && visits_denied_.empty()) problem_.clear();
   if (stopping_ || core_.now.mono < throttled_until_) return;
   const bool limited = core_.settings.rate_limit.reaps_per_second > 0;
   while (in_flight_.size() < FlightsMax() && !queue_.empty()) {
@@ -218,6 +226,7 @@ void Reaper::BeginVisit(Slot slot) {
   if (!record.visiting) return;
   if (record.start_recorded || record.phase != Phase::kRunning || record.being_deleted) {
     record.visiting = false;
+    visits_denied_.erase(slot);
     return;
   }
   Send(slot, Doing::kWritingVisit, {},
@@ -250,8 +259,13 @@ void Reaper::CountReconcile(ReconcileResult result) {
 }
 
 void Reaper::Forget(Slot slot) {
-  attempts_.erase(slot);
+  Drop(slot);
   intake_.Forget(slot);
+}
+
+void Reaper::Drop(Slot slot) {
+  attempts_.erase(slot);
+  visits_denied_.erase(slot);
 }
 
 }  // namespace jobrun

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "controller/base/random.h"
 #include "controller/engine/core.h"
@@ -84,7 +85,10 @@ class Reaper {
   [[nodiscard]] TakenIn TakeIn(const Flight& flight, const Response& response);
   void Throttle(const Response& response);
   void Report(const Flight& flight, const Response& response);
+  void LogRefusal(const Flight& flight, const Response& response, const std::string& detail);
 
+  [[nodiscard]] bool WantsVisit(Slot slot) const;
+  void Drop(Slot slot);  // nothing of it waits to be written any more
   void Committed(Slot slot, const ObservedRun& run);
   [[nodiscard]] bool GateShut(Slot slot, Reason reason);
   void Suppress(Slot slot, Reason reason, Suppression cause);
@@ -103,12 +107,14 @@ class Reaper {
   std::deque<Slot> visits_;
   std::unordered_map<RequestId, Flight> in_flight_;
   std::unordered_map<Slot, Attempt> attempts_;
+  std::unordered_set<Slot>
+      visits_denied_;          // runs whose first visit lacked a right and is due still
   std::uint64_t verdicts_{0};  // sequence number of verdictID
   Mono throttled_until_{};     // the server said "later"
   bool stopping_{false};
   std::string problem_;  // a missing right; empty when nothing waits to be read or written
   bool problem_of_reading_{false};
-  Mono problem_logged_at_{Mono::min()};
+  std::optional<Mono> problem_logged_at_;
 };
 
 }  // namespace jobrun

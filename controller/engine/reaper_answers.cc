@@ -1,5 +1,6 @@
 // The other half of the Reaper: what the answers to its requests mean.
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "controller/engine/reaper.h"
@@ -28,6 +29,12 @@ constexpr int kNotFound = 404;
 constexpr int kConflict = 409;
 constexpr int kTooManyRequests = 429;
 constexpr int kServerError = 500;
+
+bool LacksRight(int status) { return status == kForbidden || status == kUnauthorized; }
+// Whether the request came as far as the check of what we may do.
+bool TellsOfRights(int status) {
+  return status != 0 && status != kTooManyRequests && status < kServerError;
+}
 
 }  // namespace
 
@@ -104,15 +111,23 @@ Reaper::Next Reaper::OnWritten(const Flight& flight, const Response& response) {
   return Next::kWait;
 }
 
-// A visit that did not commit is not urgent: it is made again when the run is next judged.
+// A visit that did not commit is not urgent: it is made again when the run is next judged. Only a
+// missing right is told: no verdict could be written either.
 void Reaper::OnVisited(const Flight& flight, const Response& response) {
   core_.store.At(flight.slot).visiting = false;
+  if (TellsOfRights(response.status)) visits_denied_.erase(flight.slot);
   if (response.status == kOk) {
     (void)TakeIn(flight, response);
     return;
   }
   if (response.status == kTooManyRequests) Throttle(response);
-  core_.timers.Arm(flight.slot, core_.now.mono + kVisitAgain);
+  Nanos again = kVisitAgain;
+  if (LacksRight(response.status) && WantsVisit(flight.slot)) {
+    visits_denied_.insert(flight.slot);
+    Report(flight, response);
+    again = std::max(again, core_.backoff_cap);
+  }
+  core_.timers.Arm(flight.slot, core_.now.mono + again);
 }
 
 Reaper::Next Reaper::OnRefused(const Flight& flight, const Response& response) {
@@ -138,19 +153,24 @@ void Reaper::Report(const Flight& flight, const Response& response) {
   const bool reading = flight.doing == Doing::kReading;
   const std::string detail =
       response.detail.empty() ? DecodeStatus(response.body).message : response.detail;
-  if (response.status == kForbidden || response.status == kUnauthorized) {
-    const bool told = !problem_.empty() && core_.now.mono - problem_logged_at_ < kProblemRepeat;
-    problem_ = (reading ? "can't read a JobRun: " : "can't write a verdict: ") + detail;
+  if (LacksRight(response.status)) {
+    problem_ = (reading ? "can't read a JobRun: " : "can't write a JobRun's status: ") + detail;
     problem_of_reading_ = reading;
-    if (told) return;
-    problem_logged_at_ = core_.now.mono;
+    const Mono now = core_.now.mono;
+    if (problem_logged_at_ && now - *problem_logged_at_ < kProblemRepeat) return;
+    problem_logged_at_ = now;
   }
+  LogRefusal(flight, response, detail);
+}
+
+void Reaper::LogRefusal(const Flight& flight, const Response& response, const std::string& detail) {
+  constexpr std::array<const char*, 3> kRequests = {"read", "verdict", "visit"};
   const bool refused = response.status != 0 && response.status < kServerError;
   core_.Emit(LogLine{refused ? LogLevel::kError : LogLevel::kWarn,
                      refused ? "a request for a run was refused; the run is held"
                              : "the outcome of a request is unknown; the run is read again",
                      {{"run", core_.FullName(core_.store.At(flight.slot))},
-                      {"request", reading ? "read" : "verdict"},
+                      {"request", kRequests[static_cast<std::size_t>(flight.doing)]},
                       {"status", std::to_string(response.status)},
                       {"error", detail}}});
 }

@@ -253,6 +253,80 @@ TEST(VisitTest, IsNeverMadeForRunsThatAreNotReaped) {
   EXPECT_TRUE(engine.Requests().empty());
 }
 
+// One run whose start is to be recorded, which is refused.
+class DeniedVisitTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    engine_.Sync({run_});
+    Deny();
+  }
+  void Deny() {
+    ASSERT_EQ(engine_.Requests().size(), 1U);
+    engine_.Answer(403, R"({"kind":"Status","code":403,"message":"may not patch"})");
+  }
+  [[nodiscard]] bool Problem() const { return !engine_.CheckHealth().problem.empty(); }
+  [[nodiscard]] auto Complaints() const {
+    return std::ranges::count(engine_.Log(), LogLevel::kError, &LogLine::level);
+  }
+
+  EngineHarness engine_;
+  RunText run_ = Beating().Spec(R"("deadlineSeconds":3600)");
+};
+
+TEST_F(DeniedVisitTest, MakesTheControllerUnreadyUntilOneSucceeds) {
+  EXPECT_EQ(engine_.CheckHealth().problem, "can't write a JobRun's status: may not patch");
+  engine_.Pass(10s);
+  EXPECT_TRUE(Problem());
+  engine_.Pass(5s);
+  ASSERT_EQ(engine_.Requests().size(), 1U);
+  EXPECT_TRUE(Problem());
+  RunText visited = RunText(run_).Version(51);
+  visited.start_time = visited.claimed_at;
+  engine_.Answer(200, visited.Json());
+  EXPECT_FALSE(Problem());
+}
+
+TEST_F(DeniedVisitTest, IsToldOnceAMinute) {
+  EXPECT_EQ(Complaints(), 1);
+  for (int i = 0; i < 3; ++i) {
+    engine_.Pass(15s);
+    Deny();
+  }
+  EXPECT_EQ(Complaints(), 1);
+  engine_.Pass(15s);
+  Deny();
+  EXPECT_EQ(Complaints(), 2);
+}
+
+TEST_F(DeniedVisitTest, SaysNothingOfAnOverloadedServerButDoesNotCountAsMended) {
+  engine_.Pass(15s);
+  engine_.Answer(503);
+  EXPECT_TRUE(Problem());
+  EXPECT_EQ(Complaints(), 1);
+}
+
+TEST_F(DeniedVisitTest, IsForgottenWithTheRunThatNeededIt) {
+  engine_.Watch(RunText(run_).Phase("Succeeded").Version(60));
+  EXPECT_FALSE(Problem());
+}
+
+TEST_F(DeniedVisitTest, IsForgottenWhenTheRunIsGone) {
+  engine_.Watch(RunText(run_).Version(60), "DELETED");
+  EXPECT_FALSE(Problem());
+}
+
+TEST_F(DeniedVisitTest, IsForgottenWhenTheRunCantBeReadAnyMore) {
+  RunText bad = RunText(run_).Spec(R"("deadlineSeconds":"long")").Version(60);
+  bad.generation = 2;
+  engine_.Watch(bad);
+  EXPECT_FALSE(Problem());
+}
+
+TEST_F(DeniedVisitTest, IsForgottenWhenNothingIsWrittenAnyMore) {
+  engine_.Give(ConfigLoaded{Settings{.reaping = Reaping::kDryRun}});
+  EXPECT_FALSE(Problem());
+}
+
 TEST(VisitTest, AVerdictDoesNotWaitForIt) {
   EngineHarness engine;
   engine.Sync({Beating().Spec(R"("deadlineSeconds":3600)")});
