@@ -92,7 +92,10 @@ void Engine::Impl::Begin(const Clocks& clocks, Effects& effects) {
 void Engine::Impl::Finish() {
   if (!stopping) {
     CapBackoff();
-    for (const auto& watch : watches) watch->Machine().OnWake(core.now.mono);
+    for (const auto& watch : watches) {
+      watch->Machine().OnWake(core.now.mono);
+      watch->TellLate();
+    }
     JudgeDue();
     reaper.Pump();
     last_sweep = core.now.mono;

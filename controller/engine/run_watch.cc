@@ -5,7 +5,8 @@
 namespace jobrun {
 namespace {
 
-// A lasting trouble is said once a minute.
+// A lasting trouble is said once a minute, and so is one that comes and goes: after the first
+// recovery, which is said at once, a line a minute tells how things are.
 constexpr Nanos kProblemRepeat = std::chrono::minutes(1);
 
 static_assert(static_cast<int>(ListOutcome::kFailed) == static_cast<int>(ListResult::kFailed));
@@ -113,14 +114,28 @@ void RunWatch::OnStreamEnded(StreamEnd end) {
 }
 
 void RunWatch::OnProblem(std::string_view problem) {
-  const Mono now = parts_.core.now.mono;
-  if (problem.empty()) {
-    parts_.core.Emit(LogLine{LogLevel::kInfo, "the API server answers again", {}});
-  } else if (problem_.empty() || now - problem_logged_at_ >= kProblemRepeat) {
-    problem_logged_at_ = now;
-    parts_.core.Emit(LogLine{LogLevel::kError, std::string(problem), {}});
-  }
   problem_ = problem;
+  LogProblem();
+}
+
+void RunWatch::TellLate() {
+  if (told_troubled_ == problem_.empty()) LogProblem();
+}
+
+void RunWatch::LogProblem() {
+  const Mono now = parts_.core.now.mono;
+  const bool troubled = !problem_.empty();
+  if (!troubled && !told_troubled_) return;
+  if (now < (troubled ? next_error_ : next_recovery_)) return;
+  told_troubled_ = troubled;
+  next_error_ = now + kProblemRepeat;
+  if (troubled) {
+    parts_.core.Emit(LogLine{LogLevel::kError, problem_, {}});
+  } else {
+    // Behind the next error: what flaps gets one line a minute, not two.
+    next_recovery_ = next_error_ + kProblemRepeat;
+    parts_.core.Emit(LogLine{LogLevel::kInfo, "the API server answers again", {}});
+  }
 }
 
 }  // namespace jobrun

@@ -31,6 +31,8 @@ class RunWatch final : private ReflectorHost {
 
   // Hands on what arrived, then counts it, once a batch.
   void OnEvents(const StreamEvents& events);
+  // Logs whether it is in trouble where that had to wait. Call once in a step.
+  void TellLate();
   // Closes its stream; nothing is watched any more.
   void Stop();
 
@@ -49,6 +51,7 @@ class RunWatch final : private ReflectorHost {
   void OnProblem(std::string_view problem) override;
 
   void OnDeleted(const Event& event);
+  void LogProblem();
 
   Parts parts_;
   WatchScope scope_;
@@ -56,7 +59,9 @@ class RunWatch final : private ReflectorHost {
   std::uint16_t epoch_{0};
   StreamId stream_{0};
   std::string problem_{};
-  Mono problem_logged_at_{Mono::min()};
+  bool told_troubled_{false};  // what the log says
+  Mono next_error_{};          // no line before
+  Mono next_recovery_{};
   std::array<std::uint64_t, 6> events_by_type_{};
   Reflector reflector_;
 };

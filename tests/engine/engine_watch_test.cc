@@ -113,6 +113,64 @@ TEST(EngineWatchTest, AProblemIsToldToProbesAndLoggedOnce) {
             1);
 }
 
+std::vector<std::string> Messages(const EngineHarness& engine) {
+  std::vector<std::string> messages;
+  for (const LogLine& line : engine.Log()) {
+    if (line.message != "synced") messages.push_back(line.message);
+  }
+  return messages;
+}
+
+constexpr char kLost[] = "lost the watch of JobRuns: ";
+constexpr char kWell[] = "the API server answers again";
+
+// A watch that opens and is refused from within, again and again.
+void Flap(EngineHarness& engine, Nanos time) {
+  const auto until = engine.ServerNow() + time;
+  while (engine.ServerNow() < until) {
+    const int opened = engine.StreamsOpened();
+    engine.CutStream(500);
+    while (engine.StreamsOpened() == opened) engine.Pass(1s);
+    engine.Sync({});
+  }
+}
+
+TEST(EngineWatchTest, AShortTroubleIsLoggedWithItsEndAtOnce) {
+  EngineHarness engine;
+  engine.Sync({});
+  for (std::size_t i = 0; i < 2; ++i) {
+    engine.CutStream(500);
+    engine.Pass(5s);
+    EXPECT_EQ(Messages(engine).size(), 2 * i + 1);
+    engine.Opened();
+    EXPECT_EQ(Messages(engine).size(), 2 * i + 2);
+    engine.Pass(115s);
+  }
+  EXPECT_EQ(Messages(engine), (std::vector<std::string>{kLost, kWell, kLost, kWell}));
+}
+
+TEST(EngineWatchTest, ATroubleThatComesAndGoesIsALineAMinute) {
+  EngineHarness engine;
+  engine.Sync({});
+  Flap(engine, 10min);
+  EXPECT_GE(Messages(engine).size(), 9U);
+  EXPECT_LE(Messages(engine).size(), 12U);
+}
+
+TEST(EngineWatchTest, TheLastLineSaysHowThingsAreThoughNothingHappensAnyMore) {
+  for (const bool well : {true, false}) {
+    for (const Nanos flapping : {20s, 80s, 130s, 200s}) {
+      EngineHarness engine;
+      engine.Sync({});
+      Flap(engine, flapping);
+      if (!well) engine.CutStream(500);
+      engine.Pass(130s);
+      EXPECT_EQ(engine.CheckHealth().problem, well ? "" : kLost);
+      EXPECT_EQ(Messages(engine).back(), well ? kWell : kLost) << flapping / 1s;
+    }
+  }
+}
+
 TEST(EngineWatchTest, ItTurnsAtLeastEveryTenSeconds) {
   EngineHarness engine;
   engine.Sync({});
