@@ -1,14 +1,12 @@
 #include "controller/app/yaml_section.h"
 
-#include <yaml-cpp/eventhandler.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
-#include <sstream>
 
 #include "controller/app/wording.h"
+#include "controller/kube/yaml_documents.h"
 
 namespace jobrun {
 namespace {
@@ -80,24 +78,6 @@ std::optional<bool> ParseSwitch(std::string_view text) {
   return std::nullopt;
 }
 
-// Where the latest document began.
-struct DocumentStart final : YAML::EventHandler {
-  void OnDocumentStart(const YAML::Mark& at) override { mark = at; }
-  void OnDocumentEnd() override {}
-  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
-  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
-  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
-                const std::string&) override {}
-  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
-                       YAML::EmitterStyle::value) override {}
-  void OnSequenceEnd() override {}
-  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
-                  YAML::EmitterStyle::value) override {}
-  void OnMapEnd() override {}
-
-  YAML::Mark mark{};
-};
-
 bool InRange(double number, const Key& key) { return number >= key.min && number <= key.max; }
 
 // A quoted number is a text, as it is for the API server.
@@ -132,14 +112,8 @@ Result<YAML::Node> ParseYaml(const std::string& text, const std::string& name) {
     return Error{Code::kInvalid, name, "expected YAML text, found a NUL byte"};
   }
   try {
-    // Load() reads the first document and passes over the rest in silence; LoadAll() never returns
-    // from some texts ("[],").
-    std::istringstream stream(text);
-    YAML::Parser parser(stream);
-    DocumentStart start;
-    if (!parser.HandleNextDocument(start)) return YAML::Node{};
-    if (parser.HandleNextDocument(start)) {
-      return Error{Code::kInvalid, at(start.mark), "expected one YAML document, found more"};
+    if (const auto mark = FindFurtherDocument(text)) {
+      return Error{Code::kInvalid, at(*mark), "expected one YAML document, found more"};
     }
     return YAML::Load(text);
   } catch (const YAML::Exception& error) {

@@ -11,6 +11,8 @@
 #include <string_view>
 #include <utility>
 
+#include "controller/kube/yaml_documents.h"
+
 namespace jobrun {
 namespace {
 
@@ -121,6 +123,7 @@ struct Merged {
   std::map<std::string, Section> users;
   std::map<std::string, Section> contexts;
   std::string current_context;
+  std::vector<std::string> warnings;
 };
 
 // Adds the entries of `file`'s list `list`, each `{name: …, <inner>: {…}}`, that are not there yet.
@@ -155,6 +158,11 @@ bool MergeFile(Reader& reader, const std::string& path, Merged& merged) {
   }
   Section file{YAML::Node(), path, ""};
   try {
+    if (const auto further = FindFurtherDocument(text.value())) {
+      merged.warnings.push_back(
+          path + ", line " + std::to_string(further->line + 1) +
+          ": what begins here is not read, only the first YAML document is, as by kubectl");
+    }
     file.node = YAML::Load(text.value());
   } catch (const YAML::Exception& bad) {
     reader.Fail(file, bad.mark, "not YAML: " + bad.msg);
@@ -265,6 +273,7 @@ Result<Credentials> Select(Reader& reader, Merged& merged, const KubeconfigOptio
   }
   const Section& context = merged.contexts.at(wanted);
   Credentials credentials;
+  credentials.warnings = merged.warnings;
   credentials.origin = context.file + ", context " + wanted;
   credentials.name_space = reader.Text(context, "namespace");
   const Section* cluster = Find(reader, merged.clusters, reader.Text(context, "cluster"), context);
@@ -310,7 +319,11 @@ Result<Credentials> LoadKubeconfig(const KubeconfigOptions& options) {
   }
   try {
     Result<Credentials> credentials = Select(reader, merged, options);
-    if (!credentials.ok()) return credentials;
+    if (!credentials.ok()) {
+      Error error = credentials.error();  // what is missed may be in what was not read
+      for (const std::string& warning : merged.warnings) error.detail += "; " + warning;
+      return error;
+    }
     DropSecretsWithoutTls(credentials.value());
     return credentials;
   } catch (const YAML::Exception& bad) {  // a shape that no check above foresaw

@@ -32,6 +32,8 @@ const Refused kRefused[] = {
      "c.yaml:1:10: not valid YAML: the referenced anchor is not defined"},
     {"two documents", "reaping: DryRun\n---\nreaping: Enabled\n",
      "c.yaml:2:1: expected one YAML document, found more"},
+    {"a second document that is no YAML", "reaping: DryRun\n---\n[",
+     "c.yaml:2:1: expected one YAML document, found more"},
     {"a comma too many", "[],", "c.yaml:1:3: expected one YAML document, found more"},
     {"a list at the top", "- a\n", "c.yaml:1:1: expected a mapping, found a list of 1"},
     {"a word at the top", "Enabled\n", "c.yaml:1:1: expected a mapping, found Enabled"},

@@ -61,7 +61,8 @@ TEST(ConfigTest, WhatHasNoEffectYetIsNamedOnce) {
 }
 
 TEST(ConfigTest, NothingSaidMeansDefaults) {
-  for (const char* text : {"", "# nothing\n", "---\n", "lanes:\ndefaults:\nbreaker: {}\n"}) {
+  for (const char* text :
+       {"", "# nothing\n", "---\n", "---\n---\n", "lanes:\ndefaults:\nbreaker: {}\n"}) {
     const LoadedConfig config = Parsed(text);
     EXPECT_THAT(config.warnings, IsEmpty()) << text;
     EXPECT_EQ(config.settings.defaults, Thresholds{}) << text;

@@ -125,6 +125,34 @@ current-context: x
   EXPECT_NE(found.warnings[0].find("cluster \"c\""), std::string::npos);
 }
 
+TEST(KubeconfigTest, OfSeveralDocumentsTheFirstCountsWithAWarning) {
+  const TempDir dir;
+  for (const char* second : {"current-context: second\n", "[", "}", "- a\n"}) {
+    const Credentials found = Load(dir, std::string(kWhole) + "---\n" + second).value();
+    EXPECT_EQ(found.origin, dir.path() + "/config, context first");
+    ASSERT_EQ(found.warnings.size(), 1U) << second;
+    EXPECT_EQ(found.warnings[0].substr(0, dir.path().size() + 18),
+              dir.path() + "/config, line 26: ");
+  }
+}
+
+TEST(KubeconfigTest, AnEmptyDocumentAtTheEndIsNoMatter) {
+  const TempDir dir;
+  for (const char* end : {"---\n", "...\n", "---\n# nothing\n---\n"}) {
+    EXPECT_TRUE(Load(dir, kWhole + std::string(end)).value().warnings.empty()) << end;
+  }
+  EXPECT_TRUE(Load(dir, "---\n" + std::string(kWhole)).value().warnings.empty());
+}
+
+TEST(KubeconfigTest, WhatIsMissedMayBeInADocumentThatIsNotRead) {
+  const TempDir dir;
+  const Result<Credentials> found = Load(dir, "kind: Config\n---\n" + std::string(kWhole));
+  ASSERT_FALSE(found.ok());
+  EXPECT_NE(found.error().detail.find("no current-context is set"), std::string::npos);
+  EXPECT_NE(found.error().detail.find(dir.path() + "/config, line 2: what begins here is not read"),
+            std::string::npos);
+}
+
 // A kubeconfig of one context whose cluster and user are the texts given.
 std::string With(const std::string& cluster, const std::string& user) {
   return "clusters:\n- name: c\n  cluster: " + cluster + "\nusers:\n- name: u\n  user: " + user +
