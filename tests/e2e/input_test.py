@@ -82,6 +82,24 @@ def test_no_credentials_at_all(tmp_path):
     refused(CREDENTIALS, ["--kubeconfig", "$KUBECONFIG"], environment={**nothing, "HOME": str(tmp_path)})
 
 
+@pytest.mark.parametrize("scheme,cluster,added,said", [
+    ("https", {"insecure-skip-tls-verify": True}, "", ["insecure-skip-tls-verify", "test", "certificate-authority"]),
+    ("http", {}, "", ["is not https"]),
+    ("https", {}, "\n---\nkind: Config\n", ["line 2", "not read"]),
+])
+def test_doubtful_credentials_are_a_warning(tmp_path, scheme, cluster, added, said):
+    path = tmp_path / "kubeconfig"
+    write_kubeconfig(path, NOBODY.replace("http", scheme), cluster, {"token": "secret"})
+    path.write_text(path.read_text() + added)
+    controller = Controller(tmp_path / "log", path).start()
+    try:
+        line, = controller.lines(" warn ")
+        assert all(part in line for part in [str(path) if added else "credentials", *said]), line
+        assert "secret" not in controller.log
+    finally:
+        controller.kill()
+
+
 def test_address_that_is_taken(tmp_path):
     kubeconfig = write_kubeconfig(tmp_path / "kubeconfig", NOBODY)
     first = Controller(tmp_path / "log", kubeconfig).start()

@@ -132,3 +132,19 @@ def test_asked_to_stop_it_waits_for_the_verdict_under_way(space):
     assert controller.exit_code(STOP_SECONDS_MAX) == 0
     space.ends("under-way", "Stuck", "HeartbeatTimeout", LATE_SECONDS)
     assert controller.lines("reaped", "under-way"), "what it did is told"
+
+
+@story
+def test_asked_twice_to_stop_it_waits_for_nothing(space):
+    gate = space.gate()
+    controller = space.controller(kubeconfig=gate.kubeconfig)
+    space.dead("cut-short", beats(2))
+    verdict = gate.catch("PATCH", "/cut-short/status").wait()
+    controller.terminate()
+    eventually(lambda: controller.lines("info stopping"))
+    with pytest.raises(Exception, match="timed out"):
+        controller.exit_code(0.5)
+    controller.terminate()
+    assert controller.exit_code(2) == 1
+    assert controller.lines("info", "stopping at once")
+    verdict.lose()
