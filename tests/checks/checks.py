@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Holds the tree to its structure: layering, one place for clocks, few heavy files, lengths.
+"""Holds the tree to its structure: layering, one place for clocks, few heavy files, lengths, one type per name.
 
 Prints one line per violation, `path:line: what`, and exits 1 when there is any.
 """
@@ -121,18 +121,51 @@ def check_lengths(path, text, code):
             yield first, f'{count_parameters(parameters)} parameters; at most {PARAMETERS_MAX}, then an options struct'
 
 
+TYPE_HEAD = re.compile(r'(?:^|[\s>])(?:class|struct|union|enum)\s+(?:(?:class|struct)\s+)?(?:\[\[[^\]]*\]\]\s*)*'
+                       r'(\w+)(?:\s+final)?\s*(?::(?!:).*)?$', flags=re.S)
+NAMESPACE_HEAD = re.compile(r'\bnamespace\b\s*([\w:]*)\s*$')
+
+
+def types(code):
+    """(line, qualified name) of every type that is defined at the scope of a namespace with a name."""
+    scopes, since = [], 0  # Of each open brace: the namespace's name, or None for whatever has no linkage outside.
+    code = re.sub(r'^[ \t]*#(?:[^\n]*\\\n)*[^\n]*', lambda m: re.sub(r'[^\n]', ' ', m.group()), code, flags=re.M)
+    for match in re.finditer(r'[{};]', code):
+        head, at = code[since:match.start()], match.start()
+        if match.group() == '{':
+            space, kind = NAMESPACE_HEAD.search(head), TYPE_HEAD.search(head)
+            if kind and None not in scopes:
+                yield code.count('\n', 0, at) + 1, '::'.join([*scopes, kind.group(1)])
+            scopes.append(space.group(1) or None if space else None)
+        elif match.group() == '}' and scopes:
+            scopes.pop()
+        since = at + 1
+
+
+def check_names(codes):
+    """Two types with one name are one type for the linker, whoever includes which header."""
+    first = {}
+    for path, code in codes.items():
+        for line, name in types(code):
+            if first.setdefault(name, path) != path:
+                yield f'{path}:{line}: {name} is also defined in {first[name]}: rename one, or put it in an anonymous namespace'
+
+
 def violations(root, paths):
-    beast = []
+    beast, codes = [], {}
     for path in paths:
         text = (root / path).read_text(encoding='utf-8')
         code = without_comments(text)
         found = list(check_lengths(path, text, code))
         if path.endswith(('.cc', '.h')):
+            if path.startswith('controller/'):
+                codes[path] = code
             found += [*check_layers(path, text), *check_clocks(path, code)]
             if path.startswith('controller/') and path.endswith('.cc') and 'boost/beast' in text:
                 beast.append(path)
         for line, what in found:
             yield f'{path}:{line}: {what}'
+    yield from check_names(codes)
     if len(beast) > BEAST_FILES_MAX:
         yield f'{beast[0]}:1: {len(beast)} files include Boost.Beast; at most {BEAST_FILES_MAX}: {" ".join(beast)}'
 

@@ -57,3 +57,32 @@ def test_counts_the_heavy_files(tmp_path):
     files = {f'controller/kube/f{i}.cc': '#include <boost/beast/core.hpp>\n' for i in range(7)}
     code, out = run(tmp_path, files)
     assert code == 1 and '7 files include Boost.Beast' in out
+
+
+def of_kube(text):
+    return {'controller/app/a.h': 'namespace jobrun {\nstruct Reply {\n  int a;\n};\n}  // namespace jobrun\n',
+            'controller/kube/a.h': text}
+
+
+@pytest.mark.parametrize('text', [
+    'namespace jobrun {\nstruct Reply {\n};\n}\n',
+    'namespace jobrun {\nclass [[nodiscard]] Reply final : public Base<int>,\n              Other {\n};\n}\n',
+    'namespace jobrun {\ntemplate <class T>\nstruct Reply {\n};\n}\n',
+    'namespace jobrun {\nenum class Reply : int { kA };\n}\n',
+    'namespace jobrun {\nnamespace {\nstruct Own {};\n}\nvoid F() {\n}\nunion Reply {\n};\n}\n',
+])
+def test_finds_two_types_of_one_name(tmp_path, text):
+    code, out = run(tmp_path, of_kube(text))
+    assert code == 1 and 'controller/kube/a.h:' in out and 'jobrun::Reply is also defined in controller/app/a.h' in out
+
+
+@pytest.mark.parametrize('text', [
+    'namespace jobrun {\nnamespace {\nstruct Reply {\n};\n}\n}\n',
+    'namespace jobrun {\nclass Client {\n  struct Reply {\n  };\n};\nstruct Client::Reply {\n};\n}\n',
+    'namespace jobrun {\nstruct Reply;\nReply Ask(struct Reply reply);\nvoid F() {\n  struct Reply {\n  };\n}\n}\n',
+    'namespace jobrun::http {\nstruct Reply {\n};\n}\n',
+    '// namespace jobrun { struct Reply {\nnamespace jobrun {\nstruct Replies {\n};\n}\n',
+    'namespace jobrun {\nstruct Reply* Find() {\n}\ntemplate <>\nstruct Other<Reply> {\n};\n}\n',
+])
+def test_passes_types_that_are_not_one(tmp_path, text):
+    assert run(tmp_path, of_kube(text)) == (0, 'structure: nothing found\n')
