@@ -12,13 +12,11 @@
 
 #include <array>
 #include <charconv>
-#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <functional>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <unordered_map>
 
 namespace {
@@ -30,7 +28,7 @@ constexpr std::string_view kUid = "\"uid\":\"";
 constexpr std::string_view kHeartbeat = "\"lastHeartbeatAt\":\"";
 constexpr std::string_view kInitialEnd = "k8s.io/initial-events-end";
 constexpr std::size_t kReadBytes = std::size_t{64} * 1024;
-constexpr std::chrono::milliseconds kRest(2);  // as long as the controller lets events gather
+constexpr int kRestMilliseconds = 2;  // as long as the controller lets events gather
 
 // The text between `name` and the next quote; empty without it.
 std::string_view Field(std::string_view line, std::string_view name) {
@@ -99,7 +97,7 @@ int main(int count, char** words) {
       }
     }
     if (SSL_get_error(ssl, got) != SSL_ERROR_WANT_READ) return 0;  // the load server ended
-    std::this_thread::sleep_for(kRest);
+    poll(nullptr, 0, kRestMilliseconds);
     pollfd readable{.fd = fd, .events = POLLIN, .revents = 0};
     poll(&readable, 1, -1);
   }
