@@ -224,7 +224,7 @@ void Reaper::WriteVerdict(Slot slot, Reason reason, std::string_view foreign_con
 void Reaper::BeginVisit(Slot slot) {
   RunRecord& record = core_.store.At(slot);
   if (!record.visiting) return;
-  if (record.start_recorded || record.phase != Phase::kRunning || record.being_deleted) {
+  if (!WantsVisit(slot)) {  // no more: the run or the configuration has changed since
     record.visiting = false;
     visits_denied_.erase(slot);
     return;

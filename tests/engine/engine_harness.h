@@ -93,13 +93,26 @@ class EngineHarness {
     Give(Woke{});
   }
 
+  // The same up to the first wake, and without one that was not asked for.
+  void PassTo(Mono until) {
+    const bool wakes = wake_ && *wake_ <= until;
+    SetTime(wakes ? std::max(clocks_.mono, *std::exchange(wake_, std::nullopt)) : until);
+    if (wakes) Give(Woke{});
+  }
+
   // ---- what the engine asked for ----
 
   [[nodiscard]] const std::vector<Request>& Requests() const { return requests_; }
+  // All open requests; who takes them answers them with Give.
+  [[nodiscard]] std::vector<Request> TakeRequests() { return std::exchange(requests_, {}); }
   // The counter's value; all lanes together.
   [[nodiscard]] double Counted(Metric metric, std::uint8_t label = 0) const {
     const auto found = counts_.find({metric, label});
     return found == counts_.end() ? 0 : found->second;
+  }
+  // By lane and reason, by name.
+  [[nodiscard]] const std::map<std::pair<std::string, std::string>, double>& ReapsByLane() const {
+    return reaps_;
   }
   [[nodiscard]] double Reaps(Reason reason) const {
     return Counted(Metric::kReaps, static_cast<std::uint8_t>(reason));
@@ -116,6 +129,7 @@ class EngineHarness {
   [[nodiscard]] bool Exited() const { return exited_; }
   [[nodiscard]] int StreamsOpened() const { return streams_opened_; }
   [[nodiscard]] std::optional<Mono> Wake() const { return wake_; }
+  [[nodiscard]] Mono Time() const { return clocks_.mono; }
   [[nodiscard]] const OpenStream& LastStream() const { return last_stream_; }
   [[nodiscard]] ServerTime ServerNow() const {
     // A `Date` header is cut to the second.
@@ -135,6 +149,9 @@ class EngineHarness {
   void Note(WakeAt& wake) { wake_ = wake.at; }
   void Note(Count& count) {
     counts_[{count.metric, count.label}] += count.metric == Metric::kDetectionLag ? 1 : count.value;
+    if (count.metric != Metric::kReaps) return;
+    const std::string reason(kReasons.at(count.label).name);
+    reaps_[{engine_.LaneNames().at(count.lane), reason}] += count.value;
   }
   void Note(LogLine& line) { log_.push_back(std::move(line)); }
   void Note(jobrun::Answer& answer) { snapshot_ = std::move(answer.snapshot); }
@@ -148,6 +165,7 @@ class EngineHarness {
   int streams_opened_{0};
   std::vector<Request> requests_;
   std::map<std::pair<Metric, std::uint8_t>, double> counts_;
+  std::map<std::pair<std::string, std::string>, double> reaps_;
   std::vector<LogLine> log_;
   Snapshot snapshot_;
   std::optional<Mono> wake_;

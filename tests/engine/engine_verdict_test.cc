@@ -181,6 +181,20 @@ TEST(EngineTest, ALoweredThresholdLeavesTheWorkerTwoIntervals) {
   ExpectVerdict(engine, "HeartbeatTimeout");
 }
 
+TEST(EngineTest, HeartbeatsThatWereIgnoredLeaveTheWorkerItsTimeoutOnceTheyCount) {
+  EngineHarness engine;
+  RunText run = Beating();
+  engine.Sync({run.Spec(R"("claimTTLSeconds":100,"heartbeat":{"mode":"Ignored"})")});
+  engine.Pass(99s);
+  engine.Watch(RunText(run).Beat(2).Version(200));
+  run.generation = 2;
+  engine.Watch(run.Beat(2).Spec(R"("heartbeat":{"mode":"Auto"})").Version(201));
+  engine.Pass(149s);
+  EXPECT_TRUE(engine.Requests().empty());
+  engine.Pass(1s);
+  ExpectVerdict(engine, "HeartbeatTimeout");
+}
+
 TEST(EngineTest, AReloadedConfigurationJudgesEverythingAnew) {
   EngineHarness engine;
   engine.Sync({Beating()});

@@ -327,6 +327,21 @@ TEST_F(DeniedVisitTest, IsForgottenWhenNothingIsWrittenAnyMore) {
   EXPECT_FALSE(Problem());
 }
 
+TEST(VisitTest, ThatWaitsForItsTurnIsDroppedWhenTheRunIsNoLongerReaped) {
+  Settings settings{.rate_limit = {.visits_per_second = 1}};
+  EngineHarness engine(settings);
+  const std::string deadline = R"("deadlineSeconds":3600)";
+  engine.Sync({Beating("a").Spec(deadline), Beating("b").Spec(deadline)});
+  EXPECT_EQ(engine.Requests().size(), 1U);
+  settings.reaping = Reaping::kDisabled;
+  engine.Give(ConfigLoaded{settings});
+  engine.Pass(10s);
+  EXPECT_EQ(engine.Requests().size(), 1U);
+  settings.reaping = Reaping::kEnabled;
+  engine.Give(ConfigLoaded{settings});
+  EXPECT_EQ(engine.Requests().size(), 2U);
+}
+
 TEST(VisitTest, AVerdictDoesNotWaitForIt) {
   EngineHarness engine;
   engine.Sync({Beating().Spec(R"("deadlineSeconds":3600)")});

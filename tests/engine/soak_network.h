@@ -1,0 +1,231 @@
+// Between the engine and the soak's API server: requests and a watch that take their time, and
+// while there are faults fail in every way a network can.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "controller/base/random.h"
+#include "tests/engine/engine_harness.h"
+#include "tests/engine/soak_api.h"
+
+namespace jobrun {
+
+class SoakNetwork {
+ public:
+  using OnRequest = std::function<void(const Request&, Mono arrives)>;
+
+  SoakNetwork(Random& random, SoakApi& api, EngineHarness& engine)
+      : random_(random), api_(api), engine_(engine), has_watch_list_(OneIn(2)) {}
+
+  // Told of every request when it is sent.
+  void Tap(OnRequest on_request) { on_request_ = std::move(on_request); }
+  void At(Mono when, std::function<void()> what) { agenda_.emplace(when, std::move(what)); }
+
+  [[nodiscard]] bool OneIn(std::uint64_t n) { return random_.Below(n) == 0; }
+  [[nodiscard]] bool Fault(std::uint64_t one_in) { return faults_ && OneIn(one_in); }
+  [[nodiscard]] std::size_t InFlight() const { return in_flight_; }
+
+  // From now on nothing goes wrong.
+  void Mend() {
+    faults_ = false;
+    if (stream_.silent) End(0);
+  }
+
+  void PassUntil(Mono until) {
+    Tend();
+    while (true) {
+      const Mono next = agenda_.empty() ? until : std::min(until, agenda_.begin()->first);
+      engine_.PassTo(next);
+      Tend();
+      if (engine_.Time() < next) continue;
+      if (agenda_.empty() || agenda_.begin()->first > until) return;
+      const std::function<void()> due = std::move(agenda_.begin()->second);
+      agenda_.erase(agenda_.begin());
+      due();
+      Tend();
+    }
+  }
+
+  // Takes what the engine has asked for since and sees to it.
+  void Tend() {
+    for (const Request& request : engine_.TakeRequests()) Carry(request);
+    if (engine_.LastStream().id != stream_.id) {
+      stream_ = {.id = engine_.LastStream().id};
+      AtStream(Delay(), &SoakNetwork::AnswerWatch);
+    }
+    const bool news = !stream_.initial.empty() || stream_.position < api_.Version();
+    if (!stream_.open || stream_.silent || stream_.telling || !news) return;
+    stream_.telling = true;
+    AtStream(Delay(), &SoakNetwork::Tell);
+  }
+
+  void TroubleStream() {
+    if (!stream_.open) return;
+    if (OneIn(3)) return Break();
+    if (OneIn(3)) return End(OneIn(2) ? 200 : 0);
+    if (OneIn(3)) {
+      stream_.silent = true;
+      AtStream(std::chrono::seconds(90), &SoakNetwork::EndSilent);
+      return;
+    }
+    if (stream_.initial.empty()) Repeat();
+  }
+
+  // The server has forgotten where the watch is.
+  void Expire() {
+    if (stream_.open) Break();
+  }
+
+  // Something of a stream or request that is long over.
+  void Haunt() {
+    const std::uint64_t old = 1 + random_.Below(20);
+    if (old == stream_.id || asked_.contains(old)) return;
+    engine_.Give(StreamClosed{.id = old, .status = 410});
+    engine_.Give(Response{.id = old, .status = 200, .body = "{}"});
+  }
+
+ private:
+  struct Stream {
+    StreamId id{0};
+    bool open{false};
+    bool silent{false};   // half-open: nothing comes any more
+    bool telling{false};  // something is under way
+    std::uint64_t position{0};
+    std::deque<std::string> initial{};
+  };
+
+  // ---- requests ----
+
+  [[nodiscard]] Nanos Delay() {
+    if (!faults_) return std::chrono::milliseconds(5);
+    return std::chrono::milliseconds(random_.Below(OneIn(4) ? 4000 : 100));
+  }
+  [[nodiscard]] int FailedStatus() {
+    static constexpr int kStatuses[] = {403, 429, 429, 500, 503};
+    return kStatuses[random_.Below(std::size(kStatuses))];
+  }
+
+  void Carry(const Request& request) {
+    const Mono sent = engine_.Time();
+    const Mono arrives = sent + Delay();
+    asked_.insert_or_assign(request.id, sent);
+    if (request.klass == RequestClass::kData) ++in_flight_;
+    on_request_(request, arrives);
+    if (Fault(10)) return Answer(request, {FailedStatus(), StatusText(500, "no")}, arrives);
+    const Mono given_up = sent + std::chrono::seconds(1 + random_.Below(9));
+    if (Fault(12)) return Answer(request, {0, {}}, given_up);
+    if (Fault(12)) {  // the server gets it, sooner or later; the engine does not learn of that
+      At(sent + std::chrono::seconds(random_.Below(15)),
+         [this, request] { (void)api_.Handle(request); });
+      return Answer(request, {0, {}}, given_up);
+    }
+    At(arrives,
+       [this, request] { Answer(request, api_.Handle(request), engine_.Time() + Delay()); });
+  }
+
+  // The `Date` is that of now, when the server made the answer.
+  void Answer(const Request& request, SoakApi::Answer answer, Mono when) {
+    Response response{.id = request.id,
+                      .status = answer.status,
+                      .date = engine_.ServerNow(),
+                      .sent_at = asked_.at(request.id),
+                      .body = std::move(answer.body)};
+    if (response.status == 0) response.date.reset();
+    if (response.status == 429 && OneIn(2)) response.retry_after = Seconds(random_.Below(4));
+    const bool data = request.klass == RequestClass::kData;
+    At(when, [this, data, response = std::move(response)]() mutable {
+      if (data) --in_flight_;
+      asked_.erase(response.id);
+      response.received_at = engine_.Time();
+      engine_.Give(response);
+    });
+  }
+
+  // ---- the watch ----
+
+  // Not for a stream that has been replaced by then.
+  void AtStream(Nanos in, void (SoakNetwork::*what)()) {
+    At(engine_.Time() + in, [this, what, id = stream_.id] {
+      if (id == stream_.id) (this->*what)();
+    });
+  }
+
+  void AnswerWatch() {
+    const std::string from = Parameter(engine_.LastStream().target, "resourceVersion");
+    if (from.empty() && !has_watch_list_) return End(400);
+    if (Fault(6)) return End(OneIn(2) ? 0 : FailedStatus());
+    stream_.position = from.empty() ? api_.Version() : std::stoul(from);
+    if (!api_.Remembers(stream_.position)) return End(410);
+    if (from.empty()) {
+      for (const auto& [name, run] : api_.All())
+        stream_.initial.push_back(run.object.Line("ADDED"));
+      stream_.initial.push_back(InitialEventsEnd(stream_.position));
+    }
+    stream_.open = true;
+    engine_.Opened();
+  }
+
+  void Tell() {
+    stream_.telling = false;
+    if (!stream_.open || stream_.silent) return;
+    if (Fault(60)) return End(OneIn(2) ? 200 : 0);
+    std::vector<std::string> lines;
+    std::size_t count = faults_ ? 1 + random_.Below(6) : 100;
+    for (; count > 0 && !stream_.initial.empty(); --count) {
+      lines.push_back(std::move(stream_.initial.front()));
+      stream_.initial.pop_front();
+    }
+    if (!api_.Remembers(stream_.position)) return Break();
+    for (; count > 0 && stream_.initial.empty() && stream_.position < api_.Version(); --count) {
+      lines.push_back(api_.LineAt(++stream_.position));
+    }
+    if (stream_.initial.empty() && OneIn(8)) lines.push_back(Bookmark(stream_.position));
+    engine_.Lines(lines);
+  }
+
+  // Events of late once more. A bookmark sees to it that the watch is not resumed before them.
+  void Repeat() {
+    std::vector<std::string> lines;
+    for (std::uint64_t back = random_.Below(6); back > 0; --back) {
+      const auto change = api_.Log().find(stream_.position - back);
+      if (change == api_.Log().end() || !IsThere(change->second.run)) continue;
+      lines.push_back(api_.LineAt(change->first));
+    }
+    lines.push_back(Bookmark(stream_.position));
+    engine_.Lines(lines);
+  }
+  [[nodiscard]] bool IsThere(const SoakRun& run) const {
+    const auto found = api_.All().find(run.object.name);
+    return found != api_.All().end() && found->second.object.uid == run.object.uid;
+  }
+
+  void Break() {
+    stream_.open = false;
+    engine_.Lines({ErrorLine(OneIn(2) || !faults_ ? 410 : 500)});
+  }
+  void End(int status) {
+    stream_.open = stream_.silent = false;
+    engine_.CutStream(status);
+  }
+  void EndSilent() {
+    if (stream_.silent) End(0);
+  }
+
+  Random& random_;
+  SoakApi& api_;
+  EngineHarness& engine_;
+  OnRequest on_request_;
+  bool has_watch_list_;
+  bool faults_{true};
+  Stream stream_;
+  std::map<RequestId, Mono> asked_;  // when
+  std::size_t in_flight_{0};         // of the data class
+  std::multimap<Mono, std::function<void()>> agenda_;
+};
+
+}  // namespace jobrun
