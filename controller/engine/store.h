@@ -51,7 +51,8 @@ class Store {
   Store();
 
   [[nodiscard]] Slot Find(Uid uid) const;
-  // Hints for a batch of Finds, whose cache misses then overlap: first one call of each kind per uid.
+  // Hints for a batch of Finds, whose cache misses then overlap: first one call of each kind per
+  // uid.
   void PrefetchPlace(Uid uid) const;
   void PrefetchRecord(Uid uid) const;
   // The uid must not be there yet.

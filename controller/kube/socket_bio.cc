@@ -36,7 +36,8 @@ int Read(BIO* bio, char* into, int size) {
   BIO_clear_retry_flags(bio);
   Socket& socket = Of(bio);
   if (socket.begin == socket.end) {
-    // Whoever is told "nothing yet" waits for the socket anyway, so asking once more would only cost a call.
+    // Whoever is told "nothing yet" waits for the socket anyway, so asking once more would only
+    // cost a call.
     if (std::exchange(socket.drained, false)) {
       BIO_set_retry_read(bio);
       return -1;

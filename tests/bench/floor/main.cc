@@ -1,6 +1,7 @@
-// jobrun-floor PORT: what any controller must spend on a heartbeat, and nothing more: TLS, a search for two fields
-// in each event, a hash map. No JSON, no chunks, no timers, no policy, no writes. It makes the controller's figures
-// comparable between machines: ./dev bench reports them as multiples of this.
+// jobrun-floor PORT: what any controller must spend on a heartbeat, and nothing more: TLS, a search
+// for two fields in each event, a hash map. No JSON, no chunks, no timers, no policy, no writes. It
+// makes the controller's figures comparable between machines: ./dev bench reports them as multiples
+// of this.
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -23,7 +24,8 @@ namespace {
 
 constexpr std::string_view kRequest =
     "GET /apis/jobrun.dev/v1/jobruns?watch=true&sendInitialEvents=true"
-    "&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    "&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true HTTP/1.1\r\nHost: "
+    "localhost\r\n\r\n";
 constexpr std::string_view kUid = "\"uid\":\"";
 constexpr std::string_view kHeartbeat = "\"lastHeartbeatAt\":\"";
 constexpr std::string_view kInitialEnd = "k8s.io/initial-events-end";
