@@ -27,6 +27,7 @@ mirror=$(apt-get indextargets --format '$(SITE) $(RELEASE)' 'Created-By: Package
 [[ -n $mirror ]] || { echo 'fresh: apt knows no mirror of Debian 12 (bookworm)' >&2; exit 1; }
 [[ -x $root/usr/bin/apt-get ]] || debootstrap --variant=minbase bookworm "$root" "$mirror" >/dev/null
 
+rm -f "$root/etc/apt/sources.list"  # debootstrap's own
 for part in sources.list sources.list.d apt.conf.d auth.conf.d trusted.gpg.d keyrings; do
   [[ -e /etc/apt/$part ]] && cp -rT "/etc/apt/$part" "$root/etc/apt/$part"
 done
