@@ -110,7 +110,7 @@ Result<LoadedConfig> ParseConfig(const std::string& text, const std::string& nam
   return config;
 }
 
-Result<LoadedConfig> LoadConfig(const std::string& path) {
+Result<std::string> ReadConfigText(const std::string& path) {
   const auto unreadable = [&path] {
     return Error{Code::kInvalid, path, std::string("can't be read: ") + std::strerror(errno)};
   };
@@ -122,7 +122,13 @@ Result<LoadedConfig> LoadConfig(const std::string& path) {
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
   if (file.bad() || (file.gcount() == 0 && errno != 0)) return unreadable();
   text.resize(static_cast<std::size_t>(file.gcount()));
-  return ParseConfig(text, path);
+  return text;
+}
+
+Result<LoadedConfig> LoadConfig(const std::string& path) {
+  const Result<std::string> text = ReadConfigText(path);
+  if (!text) return text.error();
+  return ParseConfig(*text, path);
 }
 
 }  // namespace jobrun

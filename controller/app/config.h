@@ -13,7 +13,7 @@ namespace jobrun {
 
 // Far above any real file (a lane takes about 200 bytes); it bounds what parsing can cost. A
 // ConfigMap holds no more either.
-inline constexpr std::size_t kConfigBytesMax = 1024 * 1024;
+inline constexpr std::size_t kConfigBytesMax = std::size_t{1} << 20U;
 
 // One line each, with file:line:column, the key's path, what was expected and what was found.
 struct LoadedConfig {
@@ -27,6 +27,8 @@ struct LoadedConfig {
 // Fails when the file as a whole can't be trusted: unreadable, too large, not YAML, an unknown key,
 // a key that stands twice, lanes that are no mapping or too many. `name` stands in the messages.
 [[nodiscard]] Result<LoadedConfig> ParseConfig(const std::string& text, const std::string& name);
+// The file's bytes; one more than allowed of a file that is too large.
+[[nodiscard]] Result<std::string> ReadConfigText(const std::string& path);
 [[nodiscard]] Result<LoadedConfig> LoadConfig(const std::string& path);
 
 }  // namespace jobrun

@@ -74,17 +74,6 @@ Keys SecondsKeys(Thresholds& into, bool of_heartbeat) {
   return keys;
 }
 
-Keys LaterSecondsKeys() {
-  return {NotInEffect(Whole("progressTimeoutSeconds", 1, kSeconds)),
-          NotInEffect(Whole("finalizeGraceSeconds", 0, kSeconds)),
-          NotInEffect(Whole("cancelGraceSeconds", 0, kSeconds)),
-          NotInEffect(Whole("ttlSecondsAfterFinished", 0, kSeconds))};
-}
-
-void Append(Keys& keys, Keys more) {
-  for (Key& key : more) keys.push_back(std::move(key));
-}
-
 Key HeartbeatKeys(Thresholds& into) {
   Key section = Section("heartbeat", SecondsKeys(into, true));
   section.keys.push_back(Choice("mode", Names(kHeartbeatModeNames), [&into](const Value& value) {
@@ -99,19 +88,45 @@ Key HeartbeatKeys(Thresholds& into) {
   return section;
 }
 
-Key RetryKeys() {
-  const auto list = [](std::string_view name, ValueKind kind, double most) {
-    return Key{.name = name, .kind = kind, .max = most};
+// What `max` may bound, too.
+Keys RetryLimitKeys(RetryRules& into) {
+  return {Whole("maxAttempts", 1, kMaxAttemptsMax,
+                [&into](const Value& value) { into.max_attempts = static_cast<int>(value.whole); }),
+          Whole("backoffSeconds", 1, kSeconds,
+                [&into](const Value& value) { into.backoff = Seconds(value.whole); }),
+          Whole("maxBackoffSeconds", 1, kSeconds,
+                [&into](const Value& value) { into.max_backoff = Seconds(value.whole); })};
+}
+
+Key RetryKeys(RetryRules& into) {
+  const auto codes = [](std::string_view name, std::optional<std::vector<std::int32_t>>& list) {
+    return Key{
+        .name = name, .kind = ValueKind::kWholes, .max = 64, .take = [&list](const Value& value) {
+          list = value.wholes;
+        }};
   };
-  Key section =
-      Section("retry", {Whole("maxAttempts", 1, 100), Whole("backoffSeconds", 1, kSeconds),
-                        Whole("maxBackoffSeconds", 1, kSeconds), list("on", ValueKind::kTexts, 32),
-                        Section("exitCodes", {list("in", ValueKind::kWholes, 64),
-                                              list("notIn", ValueKind::kWholes, 64)})});
-  section.check = [](const Wholes& wholes) {
-    return TooShort(wholes, "maxBackoffSeconds", "backoffSeconds", 1);
+  Key section = Section("retry", RetryLimitKeys(into));
+  section.keys.push_back(
+      Key{.name = "on", .kind = ValueKind::kTexts, .max = 32, .take = [&into](const Value& value) {
+            into.on = value.items;
+          }});
+  section.keys.push_back(Section(
+      "exitCodes", {codes("in", into.exit_codes_in), codes("notIn", into.exit_codes_not_in)}));
+  section.check = [&into](const Wholes& wholes) {
+    auto mismatch = TooShort(wholes, "maxBackoffSeconds", "backoffSeconds", 1);
+    if (mismatch) into.backoff = into.max_backoff = std::nullopt;
+    return mismatch;
   };
-  return NotInEffect(std::move(section));
+  return section;
+}
+
+Key GateKeys(Thresholds& into) {
+  const auto add = [&into](const Value& value) { into.completion_gates->push_back(value.text); };
+  return {.name = "completionGates",
+          .kind = ValueKind::kSections,
+          .max = 8,
+          .keys = {Key{.name = "conditionType", .kind = ValueKind::kText, .max = 316, .take = add}},
+          .take = [&into](const Value&) { into.completion_gates.emplace(); }};
 }
 
 Key ThresholdKeys(std::string_view name, Thresholds& into) {
@@ -120,33 +135,23 @@ Key ThresholdKeys(std::string_view name, Thresholds& into) {
     into.reaping = static_cast<Reaping>(value.whole);
   }));
   section.keys.push_back(HeartbeatKeys(into));
-  Append(section.keys, LaterSecondsKeys());
-  section.keys.push_back(NotInEffect(
-      Key{.name = "completionGates",
-          .kind = ValueKind::kSections,
-          .max = 8,
-          .keys = {Key{.name = "conditionType", .kind = ValueKind::kText, .max = 316}}}));
-  section.keys.push_back(RetryKeys());
+  section.keys.push_back(GateKeys(into));
+  section.keys.push_back(RetryKeys(into.retry));
   return section;
 }
 
 Key MaxKeys(Thresholds& into) {
   Key section = Section("max", SecondsKeys(into, false));
   section.keys.push_back(Section("heartbeat", SecondsKeys(into, true)));
-  Append(section.keys, LaterSecondsKeys());
-  section.keys.push_back(NotInEffect(
-      Section("retry", {Whole("maxAttempts", 1, 100), Whole("backoffSeconds", 1, kSeconds),
-                        Whole("maxBackoffSeconds", 1, kSeconds)})));
+  section.keys.push_back(Section("retry", RetryLimitKeys(into.retry)));
   return section;
 }
 
 std::vector<std::string_view> OverridablePaths() {
   std::vector<std::string_view> paths = {"reaping", "heartbeat.mode"};
   for (const SecondsField& field : kSecondsFields) paths.push_back(field.path);
-  for (const std::string_view later :
-       {"heartbeat.source", "progressTimeoutSeconds", "finalizeGraceSeconds", "cancelGraceSeconds",
-        "ttlSecondsAfterFinished", "completionGates", "retry"}) {
-    paths.push_back(later);
+  for (const std::string_view other : {"heartbeat.source", "completionGates", "retry"}) {
+    paths.push_back(other);
   }
   return paths;
 }

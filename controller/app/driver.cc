@@ -56,6 +56,8 @@ void Driver::Start(Transport& transport) {
   Turn(Woke{});
 }
 
+void Driver::Reload(Settings settings) { Turn(ConfigLoaded{std::move(settings)}); }
+
 void Driver::BeginStop() {
   if (stop_deadline_ == Mono::max()) stop_deadline_ = parts_.clocks().mono + kStopMax;
   Turn(StopAsked{});

@@ -51,6 +51,8 @@ class Driver final : public TransportSink {
 
   // The first turn. `transport` must call this sink, and outlive the last turn.
   void Start(Transport& transport);
+  // A new configuration; every run is judged anew.
+  void Reload(Settings settings);
   // Lets the engine finish; the loop stops when it has, or after kStopMax.
   void BeginStop();
 

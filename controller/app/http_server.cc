@@ -32,7 +32,7 @@ using boost::system::error_code;
 
 // How much of what a refused client still sends is read away before the connection is closed, so
 // that it gets to see the refusal, and for how long.
-constexpr std::size_t kLingerBytesMax = 64 * 1024;
+constexpr std::size_t kLingerBytesMax = std::size_t{64} * 1024;
 constexpr std::chrono::seconds kLingerDeadline{2};
 constexpr std::size_t kReadBytes = 2048;
 constexpr int kBacklog = 128;
@@ -118,7 +118,7 @@ class HttpServer::Impl::Session : public std::enable_shared_from_this<Session> {
   void OnHeader(const error_code& error);
   void Dispatch(const http::request<http::empty_body>& request);
   void Finish(std::uint64_t number, const ServerReply& reply);
-  void Refuse(ServerReply reply) {
+  void Refuse(const ServerReply& reply) {
     keep_alive_ = false;
     Write(reply);
   }

@@ -9,8 +9,8 @@ namespace jobrun {
 namespace {
 
 constexpr auto kReasonNames = [] {
-  std::array<std::string_view, kReasonCount> names{};
-  for (std::size_t i = 0; i < kReasonCount; ++i) names[i] = kReasons[i].name;
+  std::array<std::string_view, kReapReasonCount> names{};
+  for (std::size_t i = 0; i < kReapReasonCount; ++i) names[i] = kReasons[i].name;
   return names;
 }();
 // The enumerators of EventType, in their order.
@@ -30,6 +30,7 @@ constexpr LabelRow kLane = {.name = "lane",
                                 "the lanes of the configuration, `default`, and `other` "
                                 "for all that are not configured"};
 constexpr std::array<LabelRow, 2> kLaneReason = {{kLane, {"reason", kReasonNames, {}}}};
+constexpr std::array<LabelRow, 2> kLaneRetryResult = {{kLane, {"result", kRetryResultNames, {}}}};
 constexpr std::array<LabelRow, 2> kLaneCause = {{kLane, {"cause", kSuppressionNames, {}}}};
 constexpr std::array<LabelRow, 2> kLanePhase = {{kLane, {"phase", kPhaseNames, {}}}};
 constexpr std::array<LabelRow, 1> kLaneOnly = {{kLane}};
@@ -57,6 +58,20 @@ constexpr std::array<MetricRow, kMetricIdCount> kTable = {{
      "Runs moved to Stuck or Failed by a verdict whose write committed.",
      kLaneReason,
      {}},
+    {MetricId::kFinalized,
+     "jobrun_finalized_total",
+     kCounter,
+     "Runs with exit code 0 and all gates met that the controller moved to Succeeded, because "
+     "their "
+     "worker did not.",
+     kLaneOnly,
+     {}},
+    {MetricId::kRetries,
+     "jobrun_retries_total",
+     kCounter,
+     "What became of the retry of each run that ended Failed or Stuck.",
+     kLaneRetryResult,
+     {}},
     {MetricId::kSuppressed,
      "jobrun_verdicts_suppressed_total",
      kCounter,
@@ -75,6 +90,12 @@ constexpr std::array<MetricRow, kMetricIdCount> kTable = {{
      kCounter,
      "JobRuns left alone because they could not be decoded.",
      {},
+     {}},
+    {MetricId::kDisputed,
+     "jobrun_disputed_reaps_total",
+     kCounter,
+     "Runs of which a sign of life came after their verdict (status.lateHeartbeatTime).",
+     kLaneOnly,
      {}},
     {MetricId::kDetectionLag,
      "jobrun_detection_lag_seconds",
@@ -127,6 +148,12 @@ constexpr std::array<MetricRow, kMetricIdCount> kTable = {{
      "jobrun_silence_clock_stopped",
      kGauge,
      "1 while silence does not count because heartbeats could not be seen.",
+     {},
+     {}},
+    {MetricId::kConfigReload,
+     "jobrun_config_last_reload_successful",
+     kGauge,
+     "0 while the configuration file holds a mistake and the one before it is in force.",
      {},
      {}},
     {MetricId::kLastSweep,

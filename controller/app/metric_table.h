@@ -15,9 +15,12 @@ namespace jobrun {
 // A row's place in the table. The first ones are engine Metrics in their own order.
 enum class MetricId : std::uint8_t {
   kReaps,
+  kFinalized,
+  kRetries,
   kSuppressed,
   kConflicts,
   kInvalidObjects,
+  kDisputed,
   kDetectionLag,
   kWatchOpens,
   kWatchEnds,
@@ -29,6 +32,7 @@ enum class MetricId : std::uint8_t {
   kRuns,
   kOldestHeartbeat,
   kSilenceClockStopped,
+  kConfigReload,
   kLastSweep,
   kQueueDepth,
   kBuildInfo,
@@ -39,7 +43,7 @@ enum class MetricId : std::uint8_t {
   kProcessOpenFds,
   kProcessMaxFds,
 };
-inline constexpr std::size_t kMetricIdCount = 24;
+inline constexpr std::size_t kMetricIdCount = 28;
 
 enum class SeriesKind : std::uint8_t { kCounter, kGauge, kHistogram };
 

@@ -7,6 +7,7 @@
 #include <prometheus/text_serializer.h>
 
 #include <algorithm>
+#include <atomic>
 #include <map>
 #include <sstream>
 #include <unordered_map>
@@ -127,6 +128,7 @@ struct Metrics::Impl {
   // By Metric; each has at most a lane and one more label with known values.
   std::array<Series, kMetricCount> series{};
   std::size_t lanes{0};
+  std::atomic<bool> config_in_force{true};
   Histogram* detection_lag{nullptr};
   prometheus::Family<Counter>* requests{nullptr};
   std::unordered_map<int, Counter*> request_counters{};
@@ -177,7 +179,7 @@ Metrics::Metrics(const std::string& version, std::string api_host)
     m.request_durations[i] = &MakeHistogram(took, MetricId::kRequestDuration,
                                             {{"verb", MethodLabel(static_cast<Method>(i))}});
   }
-  for (const Method method : {Method::kGet, Method::kPatch}) {
+  for (const Method method : {Method::kGet, Method::kPatch, Method::kPost, Method::kDelete}) {
     for (const int status : kUsualStatuses) m.RequestCounter(method, status);
   }
 }
@@ -232,6 +234,8 @@ void Metrics::CountRequest(Method method, int status, std::optional<Nanos> took)
       std::chrono::duration<double>(*took).count());
 }
 
+void Metrics::SetConfigInForce(bool in_force) { impl_->config_in_force = in_force; }
+
 std::string Metrics::Render(const Gauges& gauges) const {
   std::vector<MetricFamily> families = impl_->registry.Collect();
   const auto single = [&families](MetricId id, double value) {
@@ -240,6 +244,7 @@ std::string Metrics::Render(const Gauges& gauges) const {
   families.push_back(RunsFamily(gauges.snapshot));
   families.push_back(OldestHeartbeatFamily(gauges));
   single(MetricId::kSilenceClockStopped, gauges.snapshot.silence_clock_stopped ? 1 : 0);
+  single(MetricId::kConfigReload, impl_->config_in_force ? 1 : 0);
   single(MetricId::kLastSweep,
          gauges.last_sweep == Mono{} ? 0 : UnixSeconds(gauges.last_sweep, gauges));
   families.push_back(

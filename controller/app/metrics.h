@@ -41,6 +41,9 @@ class Metrics {
   // known.
   void CountRequest(Method method, int status, std::optional<Nanos> took);
 
+  // Whether the configuration file, as it is now, is in force. Any thread.
+  void SetConfigInForce(bool in_force);
+
   // The text format 0.0.4. Any thread.
   [[nodiscard]] std::string Render(const Gauges& gauges) const;
 

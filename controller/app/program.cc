@@ -11,7 +11,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "controller/app/config.h"
+#include "controller/app/config_file.h"
 #include "controller/app/driver.h"
 #include "controller/app/endpoints.h"
 #include "controller/app/log_sink.h"
@@ -46,18 +46,60 @@ int Fail(LogSink& log, int code, const char* what, const Error& error) {
   return code;
 }
 
-Result<Settings> ReadSettings(const std::string& path, LogSink& log) {
-  if (path.empty()) return Settings{};
-  auto config = LoadConfig(path);
-  if (!config) return config.error();
-  for (const std::string& warning : config->warnings) {
+// How soon a changed configuration is noticed. A mounted ConfigMap itself takes up to a minute.
+constexpr Nanos kConfigPoll = std::chrono::seconds(2);
+
+void TellWarnings(const LoadedConfig& config, LogSink& log) {
+  for (const std::string& warning : config.warnings) {
     log.Write({LogLevel::kWarn, "bad value in the configuration", {{"error", warning}}});
   }
   std::string later;
-  for (const std::string& key : config->not_in_effect) later += (later.empty() ? "" : ", ") + key;
+  for (const std::string& key : config.not_in_effect) later += (later.empty() ? "" : ", ") + key;
   if (!later.empty()) log.Write({LogLevel::kInfo, "accepted, not yet in effect: " + later});
+}
+
+Result<Settings> ReadSettings(std::optional<ConfigFile>& file, LogSink& log) {
+  if (!file) return Settings{};
+  auto config = file->Load();
+  if (!config) return config.error();
+  TellWarnings(*config, log);
   return std::move(config->settings);
 }
+
+// Follows the configuration file as long as the loop runs.
+class ConfigWatch {
+ public:
+  ConfigWatch(EventLoop& loop, ConfigFile& file, Driver& driver, Metrics& metrics, LogSink& log)
+      : timer_(loop), file_(file), driver_(driver), metrics_(metrics), log_(log) {
+    Wait();
+  }
+
+ private:
+  void Wait() {
+    timer_.Set(ReadClocks().mono + kConfigPoll, [this] { Look(); });
+  }
+
+  void Look() {
+    auto changed = file_.Changed();
+    if (changed) metrics_.SetConfigInForce(changed->ok());
+    if (changed && changed->ok()) {
+      TellWarnings(**changed, log_);
+      log_.Write({LogLevel::kInfo, "the configuration was loaded anew"});
+      driver_.Reload(std::move((*changed)->settings));
+    } else if (changed) {
+      log_.Write({LogLevel::kError,
+                  "the new configuration holds a mistake; the one before it stays in force",
+                  {{"error", changed->error().ToString()}}});
+    }
+    Wait();
+  }
+
+  Timer timer_;
+  ConfigFile& file_;
+  Driver& driver_;
+  Metrics& metrics_;
+  LogSink& log_;
+};
 
 Result<Credentials> ReadCredentials(const Flags& flags, LogSink& log) {
   auto credentials =
@@ -88,7 +130,9 @@ int Run(const Flags& flags, LogSink& log) {
   // First of all: as process 1 of a container it would otherwise be deaf until the loop runs.
   StopOnSignals(loop, stopped_driver, log);
 
-  auto settings = ReadSettings(flags.config, log);
+  std::optional<ConfigFile> file;
+  if (!flags.config.empty()) file.emplace(flags.config);
+  auto settings = ReadSettings(file, log);
   if (!settings) return Fail(log, kExitUsage, "configuration", settings.error());
   auto credentials = ReadCredentials(flags, log);
   if (!credentials) return Fail(log, kExitCredentials, "credentials", credentials.error());
@@ -123,6 +167,8 @@ int Run(const Flags& flags, LogSink& log) {
   if (!servers) return Fail(log, kExitUsage, "can't listen", servers.error());
 
   driver.Start(**transport);
+  std::optional<ConfigWatch> config_watch;
+  if (file) config_watch.emplace(loop, *file, driver, metrics, log);
   loop.Run();
   log.Write({LogLevel::kInfo, "stopped"});
   return kExitStopped;

@@ -217,6 +217,7 @@ Outcome YamlReader::ReadSections(const Place& place, const Key& key) {
     Bad(place, Expectation(key));
     return Ok();
   }
+  if (key.take) key.take({});
   for (std::size_t i = 0; i < place.node.size(); ++i) {
     const std::string path = place.path + '[' + std::to_string(i) + ']';
     if (Outcome read = ReadSection(place.node[i], path, key); !read) return read;
@@ -268,7 +269,11 @@ std::optional<Value> YamlReader::List(const Place& place, const Key& key) {
     const Place item{place.node[i], place.key_mark, place.path + '[' + std::to_string(i) + ']'};
     const std::optional<Value> read = Scalar(item, item_key);
     good = good && read.has_value();
-    if (read) value.items.push_back(read->text);
+    if (!read) continue;
+    value.items.push_back(read->text);
+    if (key.kind == ValueKind::kWholes) {
+      value.wholes.push_back(static_cast<std::int32_t>(read->whole));
+    }
   }
   if (!good) return std::nullopt;
   return value;

@@ -31,10 +31,11 @@ enum class ValueKind : std::uint8_t {
 };
 
 struct Value {
-  std::int64_t whole{0};             // kWhole; kChoice: the place in `choices`; kSwitch: 0 or 1
-  double number{0};                  // kWhole, kNumber
-  std::string text{};                // kText, kChoice
-  std::vector<std::string> items{};  // kTexts
+  std::int64_t whole{0};               // kWhole; kChoice: the place in `choices`; kSwitch: 0 or 1
+  double number{0};                    // kWhole, kNumber
+  std::string text{};                  // kText, kChoice
+  std::vector<std::string> items{};    // kTexts
+  std::vector<std::int32_t> wholes{};  // kWholes
 };
 
 // The whole numbers that a section holds, by key: what a check of one against another needs.
@@ -54,7 +55,7 @@ struct Key {
   double max{0};
   std::vector<std::string_view> choices{};
   std::vector<Key> keys{};
-  // Called with good values only.
+  // Called with good values only; of kSections with nothing, before its elements.
   std::function<void(const Value&)> take{};
   // kSection, after its keys: refuses combinations. It also undoes what `take` did with them.
   std::function<std::optional<Mismatch>(const Wholes&)> check{};

@@ -1,5 +1,7 @@
 #include "controller/engine/core.h"
 
+#include <algorithm>
+
 namespace jobrun {
 
 NamespaceId Namespaces::Intern(std::string_view name) {
@@ -12,12 +14,24 @@ NamespaceId Namespaces::Intern(std::string_view name) {
 }
 
 Subject Core::SubjectOf(const RunRecord& record) const {
-  return {.phase = record.phase,
-          .being_deleted = record.being_deleted,
-          .has_beaten = record.has_beaten,
-          .policy = PolicyOf(record),
-          .since = record.since,
-          .started_at = record.started_at};
+  Subject run{.phase = record.phase,
+              .being_deleted = record.being_deleted,
+              .has_beaten = record.has_beaten,
+              .policy = PolicyOf(record),
+              .since = record.since,
+              .started_at = record.started_at};
+  if (!record.has_details) return run;
+  const RunDetails& of_run = details.at(record.uid);
+  run.exit_code = of_run.exit_code;
+  run.finalizing_since = std::max(of_run.exit_seen, record.since);
+  for (const std::string& gate : policies.At(record.policy).gates) {
+    const bool met =
+        std::ranges::find(of_run.true_conditions, gate) != of_run.true_conditions.end();
+    if (!met && run.unmet_gate.empty()) run.unmet_gate = gate;
+  }
+  run.progress_since = of_run.progress_since.value_or(record.since);
+  run.cancelled_since = of_run.cancelled_since;
+  return run;
 }
 
 std::string Core::FullName(const RunRecord& record) const {

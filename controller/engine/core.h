@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "controller/base/random.h"
 #include "controller/engine/io.h"
 #include "controller/engine/policy_table.h"
 #include "controller/engine/server_clock.h"
@@ -32,13 +33,14 @@ class Namespaces {
 };
 
 struct Core {
-  Core(const Settings& initial, std::string process, Mono start)
+  Core(const Settings& initial, std::string process, Mono start, std::uint64_t seed)
       : settings(initial),
         process_id(std::move(process)),
         timers(store),
         policies(initial),
         silence(start),
-        server(initial.grace.server_skew) {}
+        server(initial.grace.server_skew),
+        random(seed) {}
 
   Settings settings;
   std::string process_id;
@@ -48,6 +50,7 @@ struct Core {
   Namespaces namespaces{};
   SilenceClock silence;
   ServerClock server;
+  Random random;
 
   Now now{};                                    // of the present step
   Effects* effects{nullptr};                    // of the present step
@@ -55,6 +58,7 @@ struct Core {
   Nanos backoff_cap{std::chrono::seconds(30)};  // no wait is longer: far below the shortest timeout
   // Runs by lane label and phase.
   std::vector<std::array<std::uint64_t, kPhaseCount>> runs_by_lane{};
+  std::unordered_map<Uid, RunDetails, UidHash> details{};  // of records with has_details
 
   void Emit(Effect effect) { effects->push_back(std::move(effect)); }
   void CountOne(Metric metric, LaneIndex lane, std::uint8_t label, double value = 1) {
@@ -71,6 +75,11 @@ struct Core {
     if (runs_by_lane.size() <= lane) runs_by_lane.resize(lane + std::size_t{1});
     return runs_by_lane[lane][static_cast<std::size_t>(phase)];
   }
+  [[nodiscard]] RunDetails& DetailsOf(RunRecord& record) {
+    record.has_details = true;
+    return details[record.uid];
+  }
+  // Views in it live until the run's record changes.
   [[nodiscard]] Subject SubjectOf(const RunRecord& record) const;
   // "namespace/name", for people.
   [[nodiscard]] std::string FullName(const RunRecord& record) const;

@@ -6,6 +6,7 @@
 
 #include "controller/engine/core.h"
 #include "controller/engine/intake.h"
+#include "controller/engine/outbox.h"
 #include "controller/engine/reaper.h"
 #include "controller/engine/run_watch.h"
 
@@ -26,9 +27,10 @@ constexpr std::size_t kScopesMax = 255;
 
 struct Engine::Impl {
   Impl(EngineOptions options, const Clocks& start)
-      : core(options.settings, std::move(options.process_id), start.mono),
+      : core(options.settings, std::move(options.process_id), start.mono, options.seed),
         intake(core, decoder),
-        reaper(core, intake, decoder, options.seed) {
+        outbox(core, intake, decoder),
+        reaper(core, intake, outbox, decoder) {
     if (options.scopes.size() > kScopesMax) options.scopes.resize(kScopesMax);
     for (WatchScope& scope : options.scopes) {
       const auto index = static_cast<std::uint8_t>(watches.size());
@@ -41,6 +43,7 @@ struct Engine::Impl {
   EventDecoder decoder;
   Core core;
   Intake intake;
+  Outbox outbox;
   Reaper reaper;
   std::vector<std::unique_ptr<RunWatch>> watches;
   std::optional<Mono> asked_wake;
@@ -62,6 +65,7 @@ struct Engine::Impl {
   void Begin(const Clocks& clocks, Effects& effects);
   void Finish();
   void JudgeDue();
+  void LookAt(Slot slot);
   void CapBackoff();
   void AskToWake();
   [[nodiscard]] bool Synced() const;
@@ -98,16 +102,25 @@ void Engine::Impl::Finish() {
     }
     JudgeDue();
     reaper.Pump();
+    outbox.Pump();
     last_sweep = core.now.mono;
     AskToWake();
-  } else if (reaper.InFlight() == 0 && !std::exchange(exited, true)) {
+  } else if (reaper.InFlight() + outbox.InFlight() == 0 && !std::exchange(exited, true)) {
     core.Emit(Exit{});
   }
   core.effects = nullptr;
 }
 
 void Engine::Impl::JudgeDue() {
-  while (const std::optional<Slot> slot = core.timers.PopDue(core.now.mono)) reaper.Judge(*slot);
+  while (const std::optional<Slot> slot = core.timers.PopDue(core.now.mono)) LookAt(*slot);
+}
+
+void Engine::Impl::LookAt(Slot slot) {
+  if (IsTerminal(core.store.At(slot).phase)) {
+    outbox.Attend(slot);
+  } else {
+    reaper.Judge(slot);
+  }
 }
 
 void Engine::Impl::CapBackoff() {
@@ -125,6 +138,7 @@ void Engine::Impl::AskToWake() {
   };
   sooner(core.timers.Next());
   sooner(reaper.NextWake());
+  sooner(outbox.NextWake());
   for (const auto& watch : watches) sooner(watch->Machine().NextWake());
   // The host wakes us no earlier than asked, so a wake that is already asked for serves.
   if (asked_wake && *asked_wake > core.now.mono && *asked_wake <= next) return;
@@ -155,6 +169,10 @@ void Engine::Impl::Take(const Response& response) {
     reaper.OnResponse(response);
     return;
   }
+  if (outbox.Owns(response.id)) {
+    outbox.OnResponse(response);
+    return;
+  }
   for (const auto& watch : watches) watch->Machine().OnResponse(response, core.now.mono);
 }
 
@@ -165,7 +183,8 @@ void Engine::Impl::Take(const ConfigLoaded& config) {
   core.policies.Reload(config.settings, before);
   intake.OnPoliciesReloaded(before);
   reaper.OnSettings();
-  core.store.ForEach([this](Slot slot, const RunRecord&) { reaper.Judge(slot); });
+  outbox.OnSettings();
+  core.store.ForEach([this](Slot slot, const RunRecord&) { LookAt(slot); });
 }
 
 void Engine::Impl::Take(const ScrapeAsked& asked) { core.Emit(Answer{asked.id, TakeSnapshot()}); }
@@ -173,6 +192,7 @@ void Engine::Impl::Take(const ScrapeAsked& asked) { core.Emit(Answer{asked.id, T
 void Engine::Impl::Take(const StopAsked&) {
   if (std::exchange(stopping, true)) return;
   reaper.Stop();
+  outbox.Stop();
   for (const auto& watch : watches) watch->Stop();
 }
 
@@ -197,8 +217,8 @@ Snapshot Engine::Impl::TakeSnapshot() const {
   snapshot.runs = core.store.Size();
   snapshot.policies = core.policies.Size();
   snapshot.timers = core.timers.Size();
-  snapshot.queued = reaper.Queued();
-  snapshot.in_flight = reaper.InFlight();
+  snapshot.queued = reaper.Queued() + outbox.Queued();
+  snapshot.in_flight = reaper.InFlight() + outbox.InFlight();
   snapshot.synced = Synced();
   snapshot.silence_clock_stopped = core.silence.Stopped();
   snapshot.taken_at = core.now.mono;

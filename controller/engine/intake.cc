@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "controller/base/rfc3339.h"
+#include "controller/wire/status_patch.h"
 
 namespace jobrun {
 namespace {
@@ -71,14 +72,17 @@ Intake::Seen Intake::Observe(const ObservedRun& run, Source source, std::uint8_t
   record.resource_version = run.resource_version;
   record.phase = run.phase;
   record.being_deleted = run.being_deleted;
+  record.attempt = static_cast<std::uint8_t>(std::min<std::uint32_t>(run.attempt, UINT8_MAX));
   record.foreign_conditions = run.has_foreign_conditions;
   Recount(record, 1);
   record.start_recorded = !run.start_time.empty();
   const bool first = is_new || (phase_before == Phase::kPending && run.phase != Phase::kPending);
   if (first) NoteStart(record, run, !is_new && source != Source::kList);
   NoteHeartbeat(record, run, first);
+  const bool details_are_new = NoteDetails(record, run);
+  NoteDispute(record, run, is_new);
   return {.slot = slot,
-          .judge = policy_is_new || record.phase != phase_before ||
+          .judge = policy_is_new || details_are_new || record.phase != phase_before ||
                    record.has_beaten != beaten_before || record.being_deleted != deleted_before,
           .became_terminal = IsTerminal(record.phase) && (is_new || !IsTerminal(phase_before))};
 }
@@ -98,6 +102,7 @@ bool Intake::SetPolicy(Slot slot, const ObservedRun& run) {
     core_.policies.Release(record.policy);
   }
   record.policy = core_.policies.Acquire(run.lane, *thresholds);
+  if (core_.LabelOf(record) == 0) NoteLane(run);
   record.generation = static_cast<std::uint32_t>(run.generation);
   record.suppressed = 0;
   if (had_policy) EaseIn(record, before);
@@ -116,17 +121,31 @@ void Intake::EaseIn(RunRecord& record, const Policy& before) {
   const auto limit = SilenceLimit(run);
   run.policy = before;
   const auto limit_before = SilenceLimit(run);
-  if (!limit || run.phase != Phase::kRunning) return;
-  const HeartbeatMode mode = core_.PolicyOf(record).heartbeat_mode;
-  if (before.heartbeat_mode == HeartbeatMode::kIgnored && mode != HeartbeatMode::kIgnored &&
-      record.has_beaten) {
+  if (run.phase != Phase::kRunning) return;
+  const Policy& policy = core_.PolicyOf(record);
+  const Nanos by = 2 * policy.heartbeat_interval;
+  if (before.heartbeat_mode == HeartbeatMode::kIgnored &&
+      policy.heartbeat_mode != HeartbeatMode::kIgnored && record.has_beaten) {
     // When the present heartbeat was first seen is not known: it was ignored.
     record.since = core_.now.silence;
-    return;
+  } else {
+    Ease(record.since, limit_before, limit, by);
   }
-  if (limit_before && *limit_before <= *limit) return;
-  const Nanos ease = 2 * core_.PolicyOf(record).heartbeat_interval;
-  record.since = std::max(record.since, core_.now.silence + ease - *limit);
+  if (!record.has_details) return;
+  RunDetails& details = core_.DetailsOf(record);
+  Ease(details.exit_seen, before.finalize_grace, policy.finalize_grace, by);
+  if (details.progress_since) {
+    Ease(*details.progress_since, before.progress_timeout, policy.progress_timeout, by);
+  }
+  if (details.cancelled_since) {
+    Ease(*details.cancelled_since, before.cancel_grace, policy.cancel_grace, by);
+  }
+}
+
+void Intake::Ease(Silence& since, std::optional<Seconds> before, std::optional<Seconds> limit,
+                  Nanos by) {
+  if (!limit || (before && *before <= *limit)) return;
+  since = std::max(since, core_.now.silence + by - *limit);
 }
 
 // Called once for a Pending run and once for its claim. `seen_live`: it was Pending a moment ago.
@@ -161,12 +180,73 @@ void Intake::NoteHeartbeat(RunRecord& record, const ObservedRun& run, bool first
   record.since = core_.now.silence;
 }
 
+// What only some rules look at. True when it may have become due earlier.
+bool Intake::NoteDetails(RunRecord& record, const ObservedRun& run) {
+  if (IsTerminal(run.phase)) {
+    DropDetails(record);
+    return false;
+  }
+  const bool must_progress =
+      run.phase == Phase::kRunning && core_.PolicyOf(record).progress_timeout.has_value();
+  if (!record.has_details && !must_progress && !run.exit_code && !run.cancelled) return false;
+  RunDetails& details = core_.DetailsOf(record);
+  if (run.phase == Phase::kRunning) NoteProgress(details, run.progress);
+  bool news = false;
+  if (run.exit_code) {
+    if (!details.exit_code) details.exit_seen = core_.now.silence;
+    details.exit_code = run.exit_code;
+    details.true_conditions = TrueConditions(run.conditions_json);
+    news = true;
+  }
+  if (run.cancelled && !details.cancelled_since) {
+    details.cancelled_since = core_.now.silence;
+    news = true;
+  }
+  return news;
+}
+
+void Intake::NoteProgress(RunDetails& details, std::string_view progress) {
+  const std::uint64_t hash = HashOf(progress);
+  if (hash == details.progress && details.progress_since) return;
+  details.progress = hash;
+  details.progress_since = core_.now.silence;
+}
+
+void Intake::DropDetails(RunRecord& record) {
+  if (!record.has_details) return;
+  core_.details.erase(record.uid);
+  record.has_details = false;
+}
+
+// Counted when it is seen to happen; what a list shows has been counted before.
+void Intake::NoteDispute(RunRecord& record, const ObservedRun& run, bool is_new) {
+  if (run.late_heartbeat.empty() || record.disputed) return;
+  record.disputed = true;
+  if (is_new) return;
+  core_.CountOne(Metric::kDisputed, core_.LabelOf(record), 0);
+  core_.Emit(LogLine{LogLevel::kWarn,
+                     "a sign of life came after the verdict",
+                     {{"run", core_.FullName(record)},
+                      {"reason", std::string(run.reason)},
+                      {"at", std::string(run.late_heartbeat)}}});
+}
+
+void Intake::NoteLane(const ObservedRun& run) {
+  if (reported_lanes_.size() >= kReportedMax) return;
+  if (!reported_lanes_.insert(HashOf(run.lane)).second) return;
+  core_.Emit(LogLine{LogLevel::kInfo,
+                     "a lane that the configuration does not name: the defaults hold for it",
+                     {{"lane", std::string(run.lane)},
+                      {"run", std::string(run.name_space) + "/" + std::string(run.name)}}});
+}
+
 void Intake::Recount(const RunRecord& record, std::int64_t by) {
   core_.RunCount(core_.LabelOf(record), record.phase) += static_cast<std::uint64_t>(by);
 }
 
 void Intake::Forget(Slot slot) {
-  const RunRecord& record = core_.store.At(slot);
+  RunRecord& record = core_.store.At(slot);
+  DropDetails(record);
   if (record.resource_version != 0) {
     Recount(record, -1);
     core_.policies.Release(record.policy);
@@ -190,6 +270,11 @@ void Intake::OnPoliciesReloaded(const std::vector<Policy>& before) {
     Recount(record, 1);
     record.suppressed = 0;
     EaseIn(record, before[record.policy]);
+    const bool must_progress =
+        record.phase == Phase::kRunning && core_.PolicyOf(record).progress_timeout.has_value();
+    if (must_progress && !record.has_details) {
+      core_.DetailsOf(record).progress_since = core_.now.silence;
+    }
   });
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <unordered_set>
 
 #include "controller/engine/core.h"
@@ -47,11 +48,18 @@ class Intake {
   void NoteStart(RunRecord& record, const ObservedRun& run, bool seen_live);
   void NoteHeartbeat(RunRecord& record, const ObservedRun& run, bool first);
   void Recount(const RunRecord& record, std::int64_t by);
+  [[nodiscard]] bool NoteDetails(RunRecord& record, const ObservedRun& run);
+  void NoteProgress(RunDetails& details, std::string_view progress);
+  void DropDetails(RunRecord& record);
+  void NoteDispute(RunRecord& record, const ObservedRun& run, bool is_new);
+  void NoteLane(const ObservedRun& run);
   void EaseIn(RunRecord& record, const Policy& before);
+  void Ease(Silence& since, std::optional<Seconds> before, std::optional<Seconds> limit, Nanos by);
 
   Core& core_;
   EventDecoder& decoder_;
-  std::unordered_set<std::uint64_t> reported_;  // hashes of names, at most kReportedMax
+  std::unordered_set<std::uint64_t> reported_;        // hashes of names, at most kReportedMax
+  std::unordered_set<std::uint64_t> reported_lanes_;  // the same
 };
 
 }  // namespace jobrun

@@ -15,9 +15,12 @@ using LaneIndex = std::uint16_t;
 // Counters and histograms that move by a Count effect.
 enum class Metric : std::uint8_t {
   kReaps,       // lane, reason: Stuck and Failed verdicts that committed
+  kFinalized,   // lane: runs with exit code 0 finished by the controller
+  kRetries,     // lane, result: what became of the retry of a run that ended
   kSuppressed,  // lane, cause
   kConflicts,   // a status write lost to another writer
   kInvalidObjects,
+  kDisputed,      // lane: a heartbeat came after the verdict
   kDetectionLag,  // histogram, seconds from the engine's own due time to the committed write
   kWatchOpens,    // watches opened
   kWatchEnds,     // cause: why a watch ended
@@ -26,6 +29,11 @@ enum class Metric : std::uint8_t {
   kReconcile,     // result: what a decision led to
 };
 inline constexpr std::size_t kMetricCount = static_cast<std::size_t>(Metric::kReconcile) + 1;
+
+// Count::label of kRetries.
+enum class RetryResult : std::uint8_t { kCreated, kSkipped, kBlocked, kExhausted, kNotDue };
+inline constexpr std::array<std::string_view, 5> kRetryResultNames = {
+    "created", "skipped", "blocked", "exhausted", "not_due"};
 
 // Why a due verdict was not written (Count::label of kSuppressed).
 enum class Suppression : std::uint8_t { kDryRun, kDisabled, kHeldLane, kRateLimit };

@@ -50,6 +50,12 @@ std::size_t PolicyTable::KeyHash::operator()(const Key& key) const {
     const std::optional<Seconds>& value = key.thresholds.*field.member;
     hash = Combine(hash, value ? static_cast<std::size_t>(value->count()) + 1 : 0);
   }
+  add(key.thresholds.retry.max_attempts);
+  if (key.thresholds.completion_gates) {
+    for (const std::string& gate : *key.thresholds.completion_gates) {
+      hash = Combine(hash, std::hash<std::string>{}(gate));
+    }
+  }
   return hash;
 }
 
@@ -60,6 +66,8 @@ void PolicyTable::Resolve(Entry& entry) const {
     rules = {&lane.thresholds, &lane.max, lane.overridable, lane.held};
   }
   entry.policy = ResolvePolicy(entry.thresholds, rules, settings_.defaults, settings_.reaping);
+  entry.gates = ResolveGates(entry.thresholds, rules, settings_.defaults);
+  entry.retry = ResolveRetry(entry.thresholds, rules, settings_.defaults);
   entry.label = labels_.Find(entry.lane);
 }
 

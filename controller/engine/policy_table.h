@@ -40,6 +40,8 @@ class PolicyTable {
     std::string lane;
     Thresholds thresholds{};
     Policy policy{};
+    std::vector<std::string> gates{};  // conditions that exit code 0 needs
+    RetryPolicy retry{};
     LaneIndex label{0};
     std::uint32_t holders{0};
   };

@@ -20,11 +20,11 @@ std::string Milliseconds(Nanos time) {
 
 }  // namespace
 
-Reaper::Reaper(Core& core, Intake& intake, EventDecoder& decoder, std::uint64_t seed)
+Reaper::Reaper(Core& core, Intake& intake, Outbox& outbox, EventDecoder& decoder)
     : core_(core),
       intake_(intake),
+      outbox_(outbox),
       decoder_(decoder),
-      random_(seed),
       reaps_(core.settings.rate_limit.reaps_per_second, core.settings.rate_limit.burst),
       visit_rate_(core.settings.rate_limit.visits_per_second,
                   core.settings.rate_limit.visits_per_second) {}
@@ -99,10 +99,17 @@ void Reaper::Suppress(Slot slot, Reason reason, Suppression cause) {
 }
 
 void Reaper::OnSeen(const Intake::Seen& seen, const ObservedRun& run) {
-  if (seen.forgotten != kNoSlot) Drop(seen.forgotten);
+  if (seen.forgotten != kNoSlot) {
+    Drop(seen.forgotten);
+    outbox_.Forget(run.uid);
+  }
   if (seen.slot == kNoSlot) return;
   if (seen.became_terminal) Committed(seen.slot, run);
-  if (seen.judge) Judge(seen.slot);
+  if (IsTerminal(run.phase)) {
+    outbox_.OnSeen(seen.slot, run);
+  } else if (seen.judge) {
+    Judge(seen.slot);
+  }
 }
 
 // A run has become terminal. Ours to count if it carries a verdictID of this process, whichever way
@@ -117,7 +124,12 @@ void Reaper::Committed(Slot slot, const ObservedRun& run) {
   if (!ours || !reason) return;
   const RunRecord& record = core_.store.At(slot);
   const LaneIndex lane = core_.LabelOf(record);
-  core_.CountOne(Metric::kReaps, lane, static_cast<std::uint8_t>(*reason));
+  if (*reason == Reason::kFinalizedByController) {
+    core_.CountOne(Metric::kFinalized, lane, 0);
+  } else {
+    core_.CountOne(Metric::kReaps, lane, static_cast<std::uint8_t>(*reason));
+  }
+  if (run.retry_state) outbox_.CountSettled(record, *run.retry_state);
   CountReconcile(ReconcileResult::kSuccess);
   Nanos lag{};
   if (!attempt.empty() && attempt.mapped().uid == record.uid) {
@@ -125,7 +137,7 @@ void Reaper::Committed(Slot slot, const ObservedRun& run) {
     core_.CountOne(Metric::kDetectionLag, lane, 0, std::chrono::duration<double>(lag).count());
   }
   core_.Emit(LogLine{LogLevel::kInfo,
-                     "reaped",
+                     run.phase == Phase::kSucceeded ? "finalized" : "reaped",
                      {{"run", core_.FullName(record)},
                       {"lane", core_.policies.At(record.policy).lane},
                       {"phase", std::string(PhaseName(run.phase))},
@@ -208,17 +220,25 @@ void Reaper::WriteVerdict(Slot slot, Reason reason, std::string_view foreign_con
   const std::string id = core_.process_id + "-" + std::to_string(++verdicts_);
   const std::string message = VerdictMessage(core_.SubjectOf(record), reason);
   const ServerInterval& server = core_.now.server;
+  std::optional<DecidedRetry> retry;
+  if (Info(reason).phase != Phase::kSucceeded) {
+    retry = outbox_.Decide(record, {.reason = Info(reason).name,
+                                    .attempt = record.attempt,
+                                    .exit_code = core_.SubjectOf(record).exit_code});
+  }
   Send(slot, Doing::kWritingVerdict, reason,
        {.method = Method::kPatch,
         .target = StatusTarget(core_.namespaces.Name(record.name_space), record.name.get()),
         .content_type = std::string(kMergePatchType),
-        .body = WriteVerdictPatch({.resource_version = record.resource_version,
-                                   .generation = record.generation,
-                                   .reason = reason,
-                                   .message = message,
-                                   .verdict_id = id,
-                                   .at = server.Known() ? server.earliest : record.started_at,
-                                   .foreign_conditions = foreign_conditions})});
+        .body =
+            WriteVerdictPatch({.resource_version = record.resource_version,
+                               .generation = record.generation,
+                               .reason = reason,
+                               .message = message,
+                               .verdict_id = id,
+                               .at = server.Known() ? server.earliest : record.started_at,
+                               .foreign_conditions = foreign_conditions,
+                               .retry = retry ? std::optional(retry->Record()) : std::nullopt})});
 }
 
 void Reaper::BeginVisit(Slot slot) {
@@ -260,6 +280,7 @@ void Reaper::CountReconcile(ReconcileResult result) {
 
 void Reaper::Forget(Slot slot) {
   Drop(slot);
+  outbox_.Forget(core_.store.At(slot).uid);
   intake_.Forget(slot);
 }
 

@@ -9,16 +9,16 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "controller/base/random.h"
 #include "controller/engine/core.h"
 #include "controller/engine/intake.h"
+#include "controller/engine/outbox.h"
 #include "controller/engine/token_bucket.h"
 
 namespace jobrun {
 
 class Reaper {
  public:
-  Reaper(Core& core, Intake& intake, EventDecoder& decoder, std::uint64_t seed);
+  Reaper(Core& core, Intake& intake, Outbox& outbox, EventDecoder& decoder);
 
   // Decides about a run: sets its timer, queues its verdict or its first visit, or leaves it.
   void Judge(Slot slot);
@@ -99,8 +99,8 @@ class Reaper {
 
   Core& core_;
   Intake& intake_;
+  Outbox& outbox_;
   EventDecoder& decoder_;
-  Random random_;
   TokenBucket reaps_;
   TokenBucket visit_rate_;
   std::deque<Slot> queue_;

@@ -182,7 +182,7 @@ void Reaper::Hold(Slot slot) {
   const int doublings = std::min(attempt.failures++, kHoldDoublingsMax);
   const Nanos base = std::min({kHoldFirst * (1 << doublings), kHoldMax, core_.backoff_cap});
   const auto jitter =
-      Nanos(static_cast<Nanos::rep>(static_cast<double>(base.count()) * random_.Unit() / 2));
+      Nanos(static_cast<Nanos::rep>(static_cast<double>(base.count()) * core_.random.Unit() / 2));
   CountReconcile(ReconcileResult::kRequeueAfter);
   core_.timers.Arm(slot, core_.now.mono + base + jitter);
 }

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -33,16 +35,29 @@ struct RunRecord {
   Phase phase{Phase::kPending};
   std::uint8_t scope{0};       // which watch tells of it
   std::uint16_t epoch{0};      // the last complete list of that watch that had it
+  std::uint8_t attempt{1};     // spec.attempt, at most 255
   std::uint8_t suppressed{0};  // the (reason, cause) last counted as suppressed, 0 for none
   bool has_beaten : 1 {false};
   bool being_deleted : 1 {false};
   bool start_recorded : 1 {false};  // status.startTime is set
   bool foreign_conditions : 1 {false};
-  bool queued : 1 {false};    // its verdict waits to be sent
-  bool busy : 1 {false};      // its verdict is being written, or read anew for it
-  bool visiting : 1 {false};  // its first visit is queued or under way
+  bool queued : 1 {false};       // its verdict waits to be sent
+  bool busy : 1 {false};         // its verdict is being written, or read anew for it
+  bool visiting : 1 {false};     // its first visit is queued or under way
+  bool has_details : 1 {false};  // Core::details holds more about it
+  bool disputed : 1 {false};     // its worker was heard of after its end
 };
 static_assert(sizeof(RunRecord) <= 88);
+
+// What only few runs have: those whose work has exited, that were cancelled, or that must progress.
+struct RunDetails {
+  std::optional<std::int32_t> exit_code{};
+  Silence exit_seen{};
+  std::vector<std::string> true_conditions{};  // what completion gates may ask for
+  std::uint64_t progress{0};                   // hash of status.progress
+  std::optional<Silence> progress_since{};     // while Running
+  std::optional<Silence> cancelled_since{};
+};
 
 // Slots are stable until erased and reused afterwards. Records live in fixed blocks, so that growth
 // copies only the index (4 bytes a place).

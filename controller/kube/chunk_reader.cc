@@ -7,7 +7,7 @@ namespace jobrun {
 namespace {
 
 constexpr std::uint64_t kChunkBytesMax = std::uint64_t{1} << 40U;
-constexpr std::size_t kFramingBytesMax = 16 * 1024;  // size line, extensions, trailers
+constexpr std::size_t kFramingBytesMax = std::size_t{16} * 1024;  // size line, extensions, trailers
 
 int HexDigit(char byte) {
   if (byte >= '0' && byte <= '9') return byte - '0';

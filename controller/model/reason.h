@@ -1,5 +1,5 @@
-// Why a run was reaped. The names are API: they stand in status.reason, in metric labels and in the
-// documents; the order is that of the verdict table (docs/verdicts.md).
+// Why a run was ended by the controller. The names are API: they stand in status.reason, in metric
+// labels and in the documents; the order is that of the verdict table (docs/verdicts.md).
 #pragma once
 
 #include <array>
@@ -13,26 +13,39 @@ namespace jobrun {
 
 enum class Reason : std::uint8_t {
   kPendingDeadlineExceeded,
+  kCompletionGateUnmet,
+  kExitNonZero,
   kDeadlineExceeded,
+  kCancelled,
   kHeartbeatTimeout,
   kHeartbeatNeverStarted,
   kClaimExpired,
+  kNoProgress,
   kBackstopExceeded,
+  kFinalizedByController,  // last, because it reaps nobody
 };
 
 struct ReasonInfo {
   std::string_view name;
-  Phase phase;  // what a run with this verdict becomes
+  Phase phase;     // what a run with this verdict becomes
+  bool retryable;  // retried unless the run or its lane names the reasons itself
 };
 
-inline constexpr std::size_t kReasonCount = 6;
+inline constexpr std::size_t kReasonCount = 11;
+// The reasons that jobrun_reaps_total counts: all but FinalizedByController.
+inline constexpr std::size_t kReapReasonCount = kReasonCount - 1;
 inline constexpr std::array<ReasonInfo, kReasonCount> kReasons = {{
-    {"PendingDeadlineExceeded", Phase::kFailed},
-    {"DeadlineExceeded", Phase::kFailed},
-    {"HeartbeatTimeout", Phase::kStuck},
-    {"HeartbeatNeverStarted", Phase::kStuck},
-    {"ClaimExpired", Phase::kStuck},
-    {"BackstopExceeded", Phase::kStuck},
+    {"PendingDeadlineExceeded", Phase::kFailed, false},
+    {"CompletionGateUnmet", Phase::kFailed, true},
+    {"ExitNonZero", Phase::kFailed, true},
+    {"DeadlineExceeded", Phase::kFailed, false},
+    {"Cancelled", Phase::kFailed, false},
+    {"HeartbeatTimeout", Phase::kStuck, true},
+    {"HeartbeatNeverStarted", Phase::kStuck, true},
+    {"ClaimExpired", Phase::kStuck, true},
+    {"NoProgress", Phase::kStuck, true},
+    {"BackstopExceeded", Phase::kStuck, true},
+    {"FinalizedByController", Phase::kSucceeded, false},
 }};
 
 [[nodiscard]] constexpr const ReasonInfo& Info(Reason reason) {

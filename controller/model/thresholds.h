@@ -7,7 +7,11 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
+
+#include "controller/model/retry.h"
 
 namespace jobrun {
 
@@ -41,6 +45,12 @@ struct Thresholds {
   std::optional<Seconds> heartbeat_interval{};
   std::optional<Seconds> heartbeat_timeout{};
   std::optional<Seconds> first_timeout{};
+  std::optional<Seconds> progress_timeout{};
+  std::optional<Seconds> finalize_grace{};
+  std::optional<Seconds> cancel_grace{};
+  std::optional<Seconds> ttl{};                                // after the end, until deletion
+  std::optional<std::vector<std::string>> completion_gates{};  // types of conditions
+  RetryRules retry{};
 
   bool operator==(const Thresholds&) const = default;
 };
@@ -54,11 +64,15 @@ struct SecondsField {
   std::int64_t max;
 };
 inline constexpr std::int64_t kSecondsMax = 2147483647;
-inline constexpr std::array<SecondsField, 7> kSecondsFields = {{
+inline constexpr std::array<SecondsField, 11> kSecondsFields = {{
     {"pendingDeadlineSeconds", &Thresholds::pending_deadline, 1, kSecondsMax},
     {"deadlineSeconds", &Thresholds::deadline, 1, kSecondsMax},
     {"backstopSeconds", &Thresholds::backstop, 1, kSecondsMax},
     {"claimTTLSeconds", &Thresholds::claim_ttl, 1, kSecondsMax},
+    {"progressTimeoutSeconds", &Thresholds::progress_timeout, 1, kSecondsMax},
+    {"finalizeGraceSeconds", &Thresholds::finalize_grace, 0, kSecondsMax},
+    {"cancelGraceSeconds", &Thresholds::cancel_grace, 0, kSecondsMax},
+    {"ttlSecondsAfterFinished", &Thresholds::ttl, 0, kSecondsMax},
     {"heartbeat.intervalSeconds", &Thresholds::heartbeat_interval, 1, kSecondsMax},
     {"heartbeat.timeoutSeconds", &Thresholds::heartbeat_timeout, 2, kSecondsMax},
     {"heartbeat.firstTimeoutSeconds", &Thresholds::first_timeout, 1, kSecondsMax},
@@ -75,6 +89,10 @@ struct Policy {
   Seconds heartbeat_interval{30};
   Seconds heartbeat_timeout{150};
   Seconds first_timeout{150};
+  std::optional<Seconds> progress_timeout{};
+  Seconds finalize_grace{300};
+  Seconds cancel_grace{60};
+  std::optional<Seconds> ttl{};
   bool held{false};            // its lane's configuration is broken: no verdict until it is mended
   bool timeout_raised{false};  // the timeout asked for was shorter than two intervals
 

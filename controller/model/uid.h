@@ -1,6 +1,7 @@
 // Object uids in 16 bytes.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -15,6 +16,11 @@ struct Uid {
 
   bool operator==(const Uid&) const = default;
   [[nodiscard]] bool IsNone() const { return high == 0 && low == 0; }
+};
+
+// For hash maps: uids are random already.
+struct UidHash {
+  std::size_t operator()(Uid uid) const { return static_cast<std::size_t>(uid.high ^ uid.low); }
 };
 
 // "8-4-4-4-12" hexadecimal digits in either case; nothing for anything else.

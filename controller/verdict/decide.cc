@@ -8,13 +8,17 @@
 namespace jobrun {
 namespace {
 
-constexpr rules::Rule kPendingRules[] = {rules::PendingDeadline};
-constexpr rules::Rule kRunningRules[] = {rules::Deadline, rules::HeartbeatLost, rules::NeverBeat,
-                                         rules::ClaimExpired, rules::Backstop};
+constexpr rules::Rule kPendingRules[] = {rules::PendingDeadline, rules::Cancelled};
+constexpr rules::Rule kRunningRules[] = {
+    rules::Deadline,     rules::Cancelled,  rules::HeartbeatLost, rules::NeverBeat,
+    rules::ClaimExpired, rules::NoProgress, rules::Backstop};
+// Whatever else may be wrong with a run, its work is over: only how it ended is open.
+constexpr rules::Rule kExitedRules[] = {rules::Finalize, rules::Backstop};
 
 std::span<const rules::Rule> RulesFor(const Subject& run) {
   if (run.being_deleted || IsTerminal(run.phase)) return {};
   if (run.phase == Phase::kPending) return kPendingRules;
+  if (run.exit_code) return kExitedRules;
   return kRunningRules;
 }
 
@@ -40,8 +44,20 @@ std::string VerdictMessage(const Subject& run, Reason reason) {
     case Reason::kPendingDeadlineExceeded:
       return "not claimed within " + InSeconds(policy.pending_deadline.value_or(Seconds(0))) +
              " of its creation";
+    case Reason::kCompletionGateUnmet:
+      return "exit code 0, but completion gate " + std::string(run.unmet_gate) +
+             " was not True within " + InSeconds(policy.finalize_grace);
+    case Reason::kExitNonZero:
+      return "exit code " + std::to_string(run.exit_code.value_or(0)) +
+             ", and not finished by its worker within " + InSeconds(policy.finalize_grace);
+    case Reason::kFinalizedByController:
+      return "exit code 0, and not finished by its worker within " +
+             InSeconds(policy.finalize_grace);
     case Reason::kDeadlineExceeded:
       return "deadline exceeded by sweeper";
+    case Reason::kCancelled:
+      if (run.phase == Phase::kPending) return "cancelled before it was claimed";
+      return "cancelled, and still running after " + InSeconds(policy.cancel_grace);
     case Reason::kHeartbeatTimeout:
       return "no heartbeat for " + InSeconds(policy.heartbeat_timeout);
     case Reason::kHeartbeatNeverStarted:
@@ -49,6 +65,8 @@ std::string VerdictMessage(const Subject& run, Reason reason) {
     case Reason::kClaimExpired:
       return "claimed for " + InSeconds(policy.claim_ttl.value_or(Seconds(0))) +
              " without a heartbeat";
+    case Reason::kNoProgress:
+      return "no progress for " + InSeconds(policy.progress_timeout.value_or(Seconds(0)));
     case Reason::kBackstopExceeded:
       return "running for " + InSeconds(policy.backstop.value_or(Seconds(0))) + ", its backstop";
   }

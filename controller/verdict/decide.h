@@ -1,8 +1,10 @@
 // Which runs are dead: one pure function over the rules of verdict/rules.h.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 
 #include "controller/base/time.h"
@@ -17,7 +19,7 @@ namespace jobrun {
 //   Pending:                           when it was created
 //   Running, no heartbeat yet:         when it was claimed
 //   Running with a heartbeat:          when its present heartbeat was first seen here
-// It may be later than that (after a threshold was lowered), never earlier.
+// It may be later than that (after a threshold was lowered), never earlier; so may the others be.
 struct Subject {
   Phase phase{Phase::kPending};
   bool being_deleted{false};
@@ -27,6 +29,13 @@ struct Subject {
   Policy policy{};
   Silence since{};
   ServerTime started_at{};  // the claim, on the API server's clock, never before the true one
+
+  // The work has exited. `finalizing_since`: when that, or a later heartbeat, was first seen here.
+  std::optional<std::int32_t> exit_code{};
+  Silence finalizing_since{};
+  std::string_view unmet_gate{};             // a completion gate that is not True; empty: all are
+  Silence progress_since{};                  // when its present progress was first seen here
+  std::optional<Silence> cancelled_since{};  // when it was first seen to be cancelled
 };
 
 // Nothing can make this run due but a change of the object or of the configuration.

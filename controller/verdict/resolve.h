@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "controller/model/thresholds.h"
 
@@ -27,6 +28,16 @@ struct LaneRules {
 //  warned.
 [[nodiscard]] Policy ResolvePolicy(const Thresholds& run, const LaneRules& lane,
                                    const Thresholds& defaults, Reaping global);
+
+// The conditions that must be True before exit code 0 counts as success, in the same precedence; a
+// run that lists its own replaces the lane's.
+[[nodiscard]] std::vector<std::string> ResolveGates(const Thresholds& run, const LaneRules& lane,
+                                                    const Thresholds& defaults);
+
+// What holds about retries, in the same precedence, field by field. A lane's `max` bounds attempts
+// and waits.
+[[nodiscard]] RetryPolicy ResolveRetry(const Thresholds& run, const LaneRules& lane,
+                                       const Thresholds& defaults);
 
 // The name under which `overridable` lists a field: its path ("heartbeat.timeoutSeconds") or, for a
 // whole group, the part before the dot ("heartbeat").

@@ -11,8 +11,11 @@ Outcome After(Nanos left, Reason reason) {
   return Reap{reason, -left};
 }
 
+Outcome Since(Silence since, const Now& now, Seconds limit, Reason reason) {
+  return After(since + limit - now.silence, reason);
+}
 Outcome Silent(const Subject& run, const Now& now, Seconds limit, Reason reason) {
-  return After(run.since + limit - now.silence, reason);
+  return Since(run.since, now, limit, reason);
 }
 
 // The earliest the server's clock can read counts, so nothing is ever early.
@@ -37,6 +40,20 @@ Outcome Deadline(const Subject& run, const Now& now) {
   return OnServerClock(run, now, *run.policy.deadline, Reason::kDeadlineExceeded);
 }
 
+Outcome Finalize(const Subject& run, const Now& now) {
+  if (!run.exit_code) return NeverDue{};
+  Reason reason = Reason::kFinalizedByController;
+  if (!run.unmet_gate.empty()) reason = Reason::kCompletionGateUnmet;
+  if (*run.exit_code != 0) reason = Reason::kExitNonZero;
+  return Since(run.finalizing_since, now, run.policy.finalize_grace, reason);
+}
+
+Outcome Cancelled(const Subject& run, const Now& now) {
+  if (!run.cancelled_since) return NeverDue{};
+  const Seconds grace = run.phase == Phase::kPending ? Seconds(0) : run.policy.cancel_grace;
+  return Since(*run.cancelled_since, now, grace, Reason::kCancelled);
+}
+
 Outcome HeartbeatLost(const Subject& run, const Now& now) {
   if (!Heartbeating(run)) return NeverDue{};
   return Silent(run, now, run.policy.heartbeat_timeout, Reason::kHeartbeatTimeout);
@@ -50,6 +67,11 @@ Outcome NeverBeat(const Subject& run, const Now& now) {
 Outcome ClaimExpired(const Subject& run, const Now& now) {
   if (Heartbeating(run) || !run.policy.claim_ttl) return NeverDue{};
   return Silent(run, now, *run.policy.claim_ttl, Reason::kClaimExpired);
+}
+
+Outcome NoProgress(const Subject& run, const Now& now) {
+  if (!run.policy.progress_timeout) return NeverDue{};
+  return Since(run.progress_since, now, *run.policy.progress_timeout, Reason::kNoProgress);
 }
 
 Outcome Backstop(const Subject& run, const Now& now) {

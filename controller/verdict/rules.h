@@ -22,9 +22,16 @@ using Rule = Outcome (*)(const Subject&, const Now&);
 // Row 2. Nobody claimed it within its pending deadline of its creation.
 [[nodiscard]] Outcome PendingDeadline(const Subject& run, const Now& now);
 
+// Row 3. Its exit code is recorded and nobody has finished it within the grace: it is finished
+// here, by exit code and completion gates.
+[[nodiscard]] Outcome Finalize(const Subject& run, const Now& now);
+
 // Row 4. It started longer ago than its deadline, however alive it looks: heartbeats do not excuse
 // a wedged worker.
 [[nodiscard]] Outcome Deadline(const Subject& run, const Now& now);
+
+// Row 4 too. It was cancelled: at once while nobody has claimed it, else after its grace to stop.
+[[nodiscard]] Outcome Cancelled(const Subject& run, const Now& now);
 
 // Row 6. It has sent heartbeats, and the last change of them was seen a timeout ago.
 [[nodiscard]] Outcome HeartbeatLost(const Subject& run, const Now& now);
@@ -35,6 +42,9 @@ using Rule = Outcome (*)(const Subject&, const Now&);
 // Row 8. It was claimed too long ago without ever a heartbeat: the coarse limit for workers that
 // send none.
 [[nodiscard]] Outcome ClaimExpired(const Subject& run, const Now& now);
+
+// Row 9. It may beat, but its progress has not changed within the limit.
+[[nodiscard]] Outcome NoProgress(const Subject& run, const Now& now);
 
 // Row 10. The ceiling on Running, alive or not.
 [[nodiscard]] Outcome Backstop(const Subject& run, const Now& now);

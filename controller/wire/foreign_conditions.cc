@@ -1,4 +1,7 @@
+#include <algorithm>
+#include <array>
 #include <optional>
+#include <span>
 
 #include "controller/model/observed_run.h"
 #include "controller/wire/json_cursor.h"
@@ -12,6 +15,8 @@ namespace ondemand = json::ondemand;
 // Collects the raw texts of conditions. The functions return false when the JSON is broken.
 class ConditionCollector {
  public:
+  explicit ConditionCollector(std::span<const std::string_view> excepted) : excepted_(excepted) {}
+
   bool ReadRoot(ondemand::object& root) {
     return json::EachField(root, [this](std::string_view key, ondemand::value& value) {
       return key != "status" || !json::IsObject(value) || ReadStatus(value);
@@ -42,29 +47,39 @@ class ConditionCollector {
     if (!sound) return false;
     const std::optional<std::string_view> raw = json::RawObject(condition);
     if (!raw) return false;
-    if (type == kSucceededCondition || type == kStuckCondition) return true;
+    if (std::ranges::find(excepted_, type) != excepted_.end()) return true;
     if (!joined.empty()) joined += ',';
     joined += *raw;
     return true;
   }
 
+  std::span<const std::string_view> excepted_;
   Scratch scratch_{};
 };
 
-}  // namespace
-
-Result<std::string> ForeignConditions(std::string_view text) {
+Result<std::string> Collect(std::string_view text, std::span<const std::string_view> excepted) {
   std::string buffer;
   ondemand::parser parser;
   ondemand::document document;
   ondemand::object root;
-  ConditionCollector collector;
+  ConditionCollector collector(excepted);
   if (!json::OpenObject(parser, json::CopyPadded(buffer, text), document, root) ||
       !collector.ReadRoot(root) || !json::AtEnd(document)) {
     return Error{Code::kInvalid, "read the conditions of an object",
                  "expected a well-formed JSON object whose conditions are objects"};
   }
   return std::move(collector.joined);
+}
+
+}  // namespace
+
+Result<std::string> ForeignConditions(std::string_view text) {
+  constexpr std::array kOurs = {kSucceededCondition, kStuckCondition};
+  return Collect(text, kOurs);
+}
+
+Result<std::string> ConditionsExcept(std::string_view text, std::string_view type) {
+  return Collect(text, std::span(&type, 1));
 }
 
 }  // namespace jobrun

@@ -10,6 +10,14 @@ namespace {
 constexpr std::size_t kSmallestCapacity = 4096;
 constexpr std::uint64_t kStatusCodeMax = 999;
 
+template <class Container>
+std::optional<std::string_view> Raw(Container& container) {
+  std::string_view raw;
+  if (container.raw_json().get(raw) != simdjson::SUCCESS) return std::nullopt;
+  while (!raw.empty() && static_cast<unsigned char>(raw.back()) <= ' ') raw.remove_suffix(1);
+  return raw;
+}
+
 static_assert(simdjson::SIMDJSON_PADDING == 64, "LineSplitter::kPadding promises 64 bytes");
 
 }  // namespace
@@ -64,11 +72,28 @@ std::optional<std::string_view> UncommonText(ondemand::value& value, Scratch& sc
   return scratch.Add(unescaped);
 }
 
-std::optional<std::string_view> RawObject(ondemand::object& object) {
-  std::string_view raw;
-  if (object.raw_json().get(raw) != simdjson::SUCCESS) return std::nullopt;
-  while (!raw.empty() && static_cast<unsigned char>(raw.back()) <= ' ') raw.remove_suffix(1);
-  return raw;
+std::optional<std::int32_t> ParseInt32(std::string_view text) {
+  std::int32_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+std::optional<std::string_view> RawObject(ondemand::object& object) { return Raw(object); }
+std::optional<std::string_view> RawArray(ondemand::array& array) { return Raw(array); }
+
+std::optional<std::string_view> RawValue(ondemand::value& value) {
+  if (IsObject(value)) {
+    ondemand::object object;
+    if (value.get_object().get(object) != simdjson::SUCCESS) return std::nullopt;
+    return Raw(object);
+  }
+  if (IsArray(value)) {
+    ondemand::array array;
+    if (value.get_array().get(array) != simdjson::SUCCESS) return std::nullopt;
+    return Raw(array);
+  }
+  return Token(value);
 }
 
 }  // namespace jobrun::json

@@ -100,11 +100,9 @@ template <class Each>
   return EachField(object, each);
 }
 
-// Calls each(value) for every element of a value that IsArray.
+// Calls each(value) for every element.
 template <class Each>
-[[nodiscard]] bool EachElement(ondemand::value& value, Each&& each) {
-  ondemand::array array;
-  if (value.get_array().get(array) != simdjson::SUCCESS) return false;
+[[nodiscard]] bool EachElement(ondemand::array& array, Each&& each) {
   for (auto result : array) {
     ondemand::value element;
     if (std::move(result).get(element) != simdjson::SUCCESS) return false;
@@ -113,7 +111,22 @@ template <class Each>
   return true;
 }
 
-// The text of an object whose fields have all been read. Nothing: broken JSON.
+// The same for a value that IsArray.
+template <class Each>
+[[nodiscard]] bool EachElement(ondemand::value& value, Each&& each) {
+  ondemand::array array;
+  if (value.get_array().get(array) != simdjson::SUCCESS) return false;
+  return EachElement(array, each);
+}
+
+// A whole number of 32 bits with a sign; nothing for anything else.
+[[nodiscard]] std::optional<std::int32_t> ParseInt32(std::string_view text);
+
+// The text of an object or array that has been read to its end. Nothing: broken JSON.
 [[nodiscard]] std::optional<std::string_view> RawObject(ondemand::object& object);
+[[nodiscard]] std::optional<std::string_view> RawArray(ondemand::array& array);
+// The text of a value that has not been read yet, whatever it is; its inside is checked for
+// brackets and string ends only.
+[[nodiscard]] std::optional<std::string_view> RawValue(ondemand::value& value);
 
 }  // namespace jobrun::json

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "controller/base/rfc3339.h"
+#include "controller/model/thresholds.h"
 
 namespace jobrun::json {
 namespace {
@@ -19,10 +20,14 @@ constexpr std::array<TextField, 2> kMetadataTexts = {{
     {"name", &ObservedRun::name, "metadata.name: expected a string"},
     {"namespace", &ObservedRun::name_space, "metadata.namespace: expected a string"},
 }};
-constexpr std::array<TextField, 5> kStatusTexts = {{
+constexpr std::array<TextField, 8> kStatusTexts = {{
     {"claimedAt", &ObservedRun::claimed_at, "status.claimedAt: expected a string"},
+    {"completionTime", &ObservedRun::completion_time, "status.completionTime: expected a string"},
     {"lastHeartbeatAt", &ObservedRun::last_heartbeat_at,
      "status.lastHeartbeatAt: expected a string"},
+    {"lateHeartbeatTime", &ObservedRun::late_heartbeat,
+     "status.lateHeartbeatTime: expected a string"},
+    {"progress", &ObservedRun::progress, "status.progress: expected a string"},
     {"reason", &ObservedRun::reason, "status.reason: expected a string"},
     {"startTime", &ObservedRun::start_time, "status.startTime: expected a string"},
     {"verdictID", &ObservedRun::verdict_id, "status.verdictID: expected a string"},
@@ -109,12 +114,26 @@ bool ObjectReader::ReadSpec(ondemand::value& value) {
   if (value.get_object().get(spec) != simdjson::SUCCESS) return false;
   const bool sound = EachField(spec, [this](std::string_view key, ondemand::value& field) {
     if (key == "lane") TakeText(field, run_.lane, "spec.lane: expected a string");
+    if (key == "cancelled") TakeCancelled(field);
+    if (key == "attempt") TakeAttempt(field);
+    if (key == "concurrencyKey") {
+      TakeText(field, run_.concurrency_key, "spec.concurrencyKey: expected a string");
+    }
+    if (key == "retryOf") return ReadRetryOf(field);
     return true;
   });
   if (!sound) return false;
   const std::optional<std::string_view> raw = RawObject(spec);
   if (raw) run_.spec_json = *raw;
   return raw.has_value();
+}
+
+bool ObjectReader::ReadRetryOf(ondemand::value& value) {
+  if (!IsObject(value)) return true;
+  return EachField(value, [this](std::string_view key, ondemand::value& field) {
+    if (key == "uid") TakeText(field, run_.retry_of_uid, "spec.retryOf.uid: expected a string");
+    return true;
+  });
 }
 
 bool ObjectReader::ReadStatus(ondemand::value& value) {
@@ -137,10 +156,34 @@ bool ObjectReader::ReadStatusField(std::string_view key, ondemand::value& value)
   }
   if (key == "phase") {
     TakePhase(value);
+  } else if (key == "exitCode") {
+    TakeExitCode(value);
+  } else if (key == "retry") {
+    return ReadRetry(value);
   } else if (key == "conditions") {
     return ReadConditions(value);
   }
   return true;
+}
+
+bool ObjectReader::ReadRetry(ondemand::value& value) {
+  if (IsNull(value)) return true;
+  if (!IsObject(value)) {
+    Blame("status.retry: expected an object");
+    return true;
+  }
+  return EachField(value, [this](std::string_view key, ondemand::value& field) {
+    if (key == "state") {
+      run_.retry_state =
+          ParseEnum<RetryState>(kRetryStateNames, Text(field, scratch_).value_or(""));
+      if (!run_.retry_state) Blame("status.retry.state: expected a state that this version knows");
+    } else if (key == "notBeforeTime") {
+      TakeText(field, run_.retry_not_before, "status.retry.notBeforeTime: expected a string");
+    } else if (key == "successorName") {
+      TakeText(field, run_.successor_name, "status.retry.successorName: expected a string");
+    }
+    return true;
+  });
 }
 
 bool ObjectReader::ReadConditions(ondemand::value& value) {
@@ -149,7 +192,13 @@ bool ObjectReader::ReadConditions(ondemand::value& value) {
     Blame("status.conditions: expected a list");
     return true;
   }
-  return EachElement(value, [this](ondemand::value& element) { return ReadCondition(element); });
+  ondemand::array conditions;
+  if (value.get_array().get(conditions) != simdjson::SUCCESS) return false;
+  const auto read = [this](ondemand::value& element) { return ReadCondition(element); };
+  if (!EachElement(conditions, read)) return false;
+  const std::optional<std::string_view> raw = RawArray(conditions);
+  if (raw) run_.conditions_json = *raw;
+  return raw.has_value();
 }
 
 bool ObjectReader::ReadCondition(ondemand::value& value) {
@@ -206,6 +255,29 @@ void ObjectReader::TakeCreated(ondemand::value& value) {
   if (!time) Blame(kProblem);
   has_created_ = time.has_value();
   run_.created = time.value_or(ServerTime{});
+}
+
+void ObjectReader::TakeCancelled(ondemand::value& value) {
+  const std::string_view token = Token(value);
+  run_.cancelled = token == "true";
+  if (token != "true" && token != "false" && token != "null") {
+    Blame("spec.cancelled: expected true or false");
+  }
+}
+
+void ObjectReader::TakeAttempt(ondemand::value& value) {
+  run_.attempt = 1;
+  if (IsNull(value)) return;
+  const std::optional<std::int32_t> number = ParseInt32(Token(value));
+  if (!number || *number < 1) Blame("spec.attempt: expected a whole number from 1 to 2147483647");
+  run_.attempt = static_cast<std::uint32_t>(number.value_or(1));
+}
+
+void ObjectReader::TakeExitCode(ondemand::value& value) {
+  run_.exit_code.reset();
+  if (IsNull(value)) return;
+  run_.exit_code = ParseInt32(Token(value));
+  if (!run_.exit_code) Blame("status.exitCode: expected a whole number of 32 bits");
 }
 
 void ObjectReader::TakePhase(ondemand::value& value) {

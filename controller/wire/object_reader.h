@@ -36,8 +36,10 @@ class ObjectReader {
   [[nodiscard]] bool ReadMetadataField(std::string_view key, ondemand::value& value);
   [[nodiscard]] bool ReadAnnotations(ondemand::value& value);
   [[nodiscard]] bool ReadSpec(ondemand::value& value);
+  [[nodiscard]] bool ReadRetryOf(ondemand::value& value);
   [[nodiscard]] bool ReadStatus(ondemand::value& value);
   [[nodiscard]] bool ReadStatusField(std::string_view key, ondemand::value& value);
+  [[nodiscard]] bool ReadRetry(ondemand::value& value);
   [[nodiscard]] bool ReadConditions(ondemand::value& value);
   [[nodiscard]] bool ReadCondition(ondemand::value& value);
 
@@ -46,6 +48,9 @@ class ObjectReader {
   void TakeResourceVersion(ondemand::value& value);
   void TakeGeneration(ondemand::value& value);
   void TakeCreated(ondemand::value& value);
+  void TakeCancelled(ondemand::value& value);
+  void TakeAttempt(ondemand::value& value);
+  void TakeExitCode(ondemand::value& value);
   void TakePhase(ondemand::value& value);
   void Blame(std::string_view problem);
   [[nodiscard]] std::string_view FirstProblem() const;

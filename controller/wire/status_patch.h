@@ -2,16 +2,27 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "controller/base/result.h"
 #include "controller/base/time.h"
 #include "controller/model/reason.h"
+#include "controller/model/retry.h"
 
 namespace jobrun {
 
 inline constexpr std::string_view kMergePatchType = "application/merge-patch+json";
+
+// status.retry: what is to become of a run that ended. Empty texts are not written.
+struct RetryRecord {
+  RetryState state{};
+  std::string_view successor_name{};
+  std::string_view successor_uid{};
+  std::optional<ServerTime> not_before{};
+};
 
 // A verdict, with the version it was judged on. `foreign_conditions` are the raw JSON texts of
 // conditions that are not ours, comma-separated, as ForeignConditions returns them; a merge patch
@@ -24,8 +35,20 @@ struct VerdictPatch {
   std::string_view verdict_id{};
   ServerTime at{};  // completionTime and lastTransitionTime: the API server's clock
   std::string_view foreign_conditions{};
+  std::optional<RetryRecord> retry{};
 };
 [[nodiscard]] std::string WriteVerdictPatch(const VerdictPatch& patch);
+
+// One condition as JSON.
+struct Condition {
+  std::string_view type{};
+  std::string_view status{};
+  std::string_view reason{};
+  std::string_view message{};
+  ServerTime at{};
+  std::uint64_t generation{0};
+};
+[[nodiscard]] std::string WriteCondition(const Condition& condition);
 
 // The first visit of a Running run: when it started, on the API server's clock.
 struct VisitPatch {
@@ -34,9 +57,25 @@ struct VisitPatch {
 };
 [[nodiscard]] std::string WriteVisitPatch(const VisitPatch& patch);
 
+// What was decided, or has become, of the retry of a run that ended. `conditions`: the whole list
+// that is to stand afterwards, as raw JSON elements; without it conditions are left alone.
+struct RetryPatch {
+  std::uint64_t resource_version{0};
+  RetryRecord retry{};
+  std::optional<std::string_view> conditions{};
+};
+[[nodiscard]] std::string WriteRetryPatch(const RetryPatch& patch);
+
 // The conditions of the object in `text` that this controller does not write, as raw JSON joined
 // with commas; empty when there are none. Fails when the text is no object.
 [[nodiscard]] Result<std::string> ForeignConditions(std::string_view text);
+
+// The same, of all conditions but those of one type.
+[[nodiscard]] Result<std::string> ConditionsExcept(std::string_view text, std::string_view type);
+
+// The types of the conditions in `conditions_json` (a JSON list, or empty) that are True. What
+// can't be read is not.
+[[nodiscard]] std::vector<std::string> TrueConditions(std::string_view conditions_json);
 
 // Appends `text` as a JSON string with its quotes. Invalid UTF-8 becomes U+FFFD.
 void AppendJsonString(std::string& out, std::string_view text);

@@ -51,6 +51,22 @@ std::string RunTarget(std::string_view name_space, std::string_view name) {
   return CollectionPath(name_space).append("/").append(EncodeQuery(name));
 }
 
+std::string CreateTarget(std::string_view name_space) { return CollectionPath(name_space); }
+
+std::string ActiveOfKeyTarget(std::string_view name_space, std::string_view key) {
+  std::string value;  // field selectors know these escapes
+  for (const char c : key) {
+    if (c == '\\' || c == ',' || c == '=') value += '\\';
+    value += c;
+  }
+  std::string target = CollectionPath(name_space);
+  AddParameter(target, "limit", "500");
+  AddParameter(target, "fieldSelector",
+               "spec.concurrencyKey=" + value +
+                   ",status.phase!=Succeeded,status.phase!=Failed,status.phase!=Stuck");
+  return target;
+}
+
 std::string StatusTarget(std::string_view name_space, std::string_view name) {
   return RunTarget(name_space, name).append("/status");
 }

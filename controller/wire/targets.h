@@ -30,6 +30,9 @@ struct WatchOptions {
 [[nodiscard]] std::string ListTarget(const WatchScope& scope, const ListOptions& options);
 [[nodiscard]] std::string WatchTarget(const WatchScope& scope, const WatchOptions& options);
 [[nodiscard]] std::string RunTarget(std::string_view name_space, std::string_view name);
+[[nodiscard]] std::string CreateTarget(std::string_view name_space);
+// The active (not terminal) runs of a concurrencyKey; consistent, because it names no version.
+[[nodiscard]] std::string ActiveOfKeyTarget(std::string_view name_space, std::string_view key);
 [[nodiscard]] std::string StatusTarget(std::string_view name_space, std::string_view name);
 
 // Percent-encodes everything but unreserved characters (RFC 3986).

@@ -100,6 +100,10 @@ TEST(ListTest, FieldThatIsNotSelectableIsABadRequest) {
   EXPECT_EQ(refused.code, 400);
   EXPECT_EQ(refused.message(), "field label not supported: status.reason");
   EXPECT_EQ(api.Get(Query("fieldSelector=status.phase")).code, 400);
+  for (const char* bad : {"a%3Db", "a%5C", "a%5Cb"}) {
+    EXPECT_EQ(api.Get(Query("fieldSelector=spec.concurrencyKey%3D" + std::string(bad))).code, 400)
+        << bad;
+  }
 }
 
 TEST(ListTest, SelectsByLabel) {

@@ -136,6 +136,39 @@ const JsonPath* FieldPath(const ResourceType& type, const std::string& name) {
   return nullptr;
 }
 
+// Splits at commas without a backslash before them.
+std::vector<std::string> FieldTerms(const std::string& text) {
+  std::vector<std::string> terms(1);
+  bool escaped = false;
+  for (const char c : text) {
+    if (c == ',' && !escaped) {
+      terms.emplace_back();
+      continue;
+    }
+    terms.back() += c;
+    escaped = c == '\\' && !escaped;
+  }
+  return terms;
+}
+
+// A value of a field selector: a backslash, a comma and an equals sign are written with a
+// backslash.
+std::optional<std::string> Unescaped(const std::string& value) {
+  std::string plain;
+  bool escaped = false;
+  for (const char c : value) {
+    const bool special = c == '\\' || c == ',' || c == '=';
+    if (escaped != special && (escaped || c == ',' || c == '=')) return std::nullopt;
+    if (c == '\\' && !escaped) {
+      escaped = true;
+      continue;
+    }
+    plain += c;
+    escaped = false;
+  }
+  return escaped ? std::nullopt : std::optional(plain);
+}
+
 // events.k8s.io names the fields of the stored form by its own words.
 std::string StoredField(const ResourceType& type, const std::string& name) {
   if (type.group == "events.k8s.io" && name.starts_with("regarding.")) {
@@ -160,16 +193,18 @@ Or<Selector> Selector::Parse(const ResourceType& type, const std::string& labels
     }
   }
   if (Trim(fields).empty()) return selector;
-  for (const std::string& term : Split(fields, ',')) {
+  for (const std::string& term : FieldTerms(fields)) {
     if (Trim(term).empty()) continue;
     auto made = EqualityTerm(Trim(term));
-    if (!made)
+    std::optional<std::string> value = made ? Unescaped(made->values[0]) : std::nullopt;
+    if (!value)
       return BadRequest("invalid selector: '" + term + "'; can't understand '" + term + "'");
     const JsonPath* path = FieldPath(type, StoredField(type, made->key));
     if (path == nullptr) {
       return BadRequest("field label not supported: " + made->key);
     }
     made->path = *path;
+    made->values[0] = std::move(*value);
     selector.fields_.push_back(std::move(*made));
   }
   return selector;

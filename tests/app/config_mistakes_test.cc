@@ -55,14 +55,14 @@ const Refused kRefused[] = {
     {"a field of runs only", "lanes: {etl: {cancelled: true}}\n",
      "c.yaml:1:15: lanes.etl.cancelled: unknown key; expected pendingDeadlineSeconds, "
      "deadlineSeconds, "
-     "backstopSeconds, claimTTLSeconds, reaping, heartbeat, progressTimeoutSeconds, "
-     "finalizeGraceSeconds, cancelGraceSeconds, ttlSecondsAfterFinished, completionGates, retry, "
+     "backstopSeconds, claimTTLSeconds, progressTimeoutSeconds, finalizeGraceSeconds, "
+     "cancelGraceSeconds, ttlSecondsAfterFinished, reaping, heartbeat, completionGates, retry, "
      "max or "
      "overridable"},
     {"max outside a lane", "defaults: {max: {deadlineSeconds: 5}}\n",
      "c.yaml:1:12: defaults.max: unknown key; expected pendingDeadlineSeconds, deadlineSeconds, "
-     "backstopSeconds, claimTTLSeconds, reaping, heartbeat, progressTimeoutSeconds, "
-     "finalizeGraceSeconds, cancelGraceSeconds, ttlSecondsAfterFinished, completionGates or retry"},
+     "backstopSeconds, claimTTLSeconds, progressTimeoutSeconds, finalizeGraceSeconds, "
+     "cancelGraceSeconds, ttlSecondsAfterFinished, reaping, heartbeat, completionGates or retry"},
     {"twice at the top", "reaping: DryRun\ngrace: {}\nreaping: Enabled\n",
      "c.yaml:3:1: reaping: duplicate key; it also stands in line 1"},
     {"a lane twice", "lanes:\n  etl: {}\n  b: {}\n  etl: {}\n",
@@ -71,8 +71,8 @@ const Refused kRefused[] = {
      "c.yaml:1:35: lanes.etl.deadlineSeconds: duplicate key; it also stands in line 1"},
     {"a merge key", "lanes:\n  a: &a {deadlineSeconds: 1}\n  b: {<<: *a}\n",
      "c.yaml:3:7: lanes.b.<<: unknown key; expected pendingDeadlineSeconds, deadlineSeconds, "
-     "backstopSeconds, claimTTLSeconds, reaping, heartbeat, progressTimeoutSeconds, "
-     "finalizeGraceSeconds, cancelGraceSeconds, ttlSecondsAfterFinished, completionGates, retry, "
+     "backstopSeconds, claimTTLSeconds, progressTimeoutSeconds, finalizeGraceSeconds, "
+     "cancelGraceSeconds, ttlSecondsAfterFinished, reaping, heartbeat, completionGates, retry, "
      "max or "
      "overridable"},
     {"a list as key", "? [a]\n: 1\n", "c.yaml:1:3: expected a name as key, found a list of 1"},
@@ -185,10 +185,10 @@ const BadValue kBadLanes[] = {
     {"{overridable: [deadlineSeconds, lane]}",
      "c.yaml:3:40: lanes.bad.overridable[1]: expected reaping, heartbeat.mode, "
      "pendingDeadlineSeconds, "
-     "deadlineSeconds, backstopSeconds, claimTTLSeconds, heartbeat.intervalSeconds, "
-     "heartbeat.timeoutSeconds, heartbeat.firstTimeoutSeconds, heartbeat.source, "
-     "progressTimeoutSeconds, finalizeGraceSeconds, cancelGraceSeconds, ttlSecondsAfterFinished, "
-     "completionGates or retry, found lane"},
+     "deadlineSeconds, backstopSeconds, claimTTLSeconds, progressTimeoutSeconds, "
+     "finalizeGraceSeconds, cancelGraceSeconds, ttlSecondsAfterFinished, "
+     "heartbeat.intervalSeconds, heartbeat.timeoutSeconds, heartbeat.firstTimeoutSeconds, "
+     "heartbeat.source, completionGates or retry, found lane"},
     {"{retry: {maxAttempts: 101}}",
      "c.yaml:3:30: lanes.bad.retry.maxAttempts: expected a whole number from 1 to 100, found 101"},
     {"{retry: {backoffSeconds: 20, maxBackoffSeconds: 19}}",

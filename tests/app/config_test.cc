@@ -56,8 +56,7 @@ TEST(ConfigTest, TheExampleOfTheDocumentsIsRead) {
 
 TEST(ConfigTest, WhatHasNoEffectYetIsNamedOnce) {
   EXPECT_THAT(Parsed(ReadExample()).not_in_effect,
-              ElementsAre("defaults.finalizeGraceSeconds", "breaker", "executors", "canary",
-                          "leaderElection"));
+              ElementsAre("breaker", "executors", "canary", "leaderElection"));
 }
 
 TEST(ConfigTest, NothingSaidMeansDefaults) {
@@ -99,7 +98,18 @@ lanes:
                             .heartbeat_mode = HeartbeatMode::kRequired,
                             .heartbeat_interval = Seconds(5),
                             .heartbeat_timeout = Seconds(10),
-                            .first_timeout = Seconds(6)};
+                            .first_timeout = Seconds(6),
+                            .progress_timeout = Seconds(7),
+                            .finalize_grace = Seconds(0),
+                            .cancel_grace = Seconds(0),
+                            .ttl = Seconds(0),
+                            .completion_gates = {{"Published"}},
+                            .retry = {.max_attempts = 3,
+                                      .backoff = Seconds(10),
+                                      .max_backoff = Seconds(10),
+                                      .on = {{"HeartbeatTimeout"}},
+                                      .exit_codes_in = {{1}},
+                                      .exit_codes_not_in = {{-1}}}};
   EXPECT_EQ(config.settings.lanes.at(0).thresholds, expected);
 }
 

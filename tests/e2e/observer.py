@@ -23,6 +23,14 @@ class Seen:
         return self.status.get("phase", "Pending")
 
     @property
+    def name(self):
+        return self.run["metadata"]["name"]
+
+    @property
+    def retry(self):
+        return self.status.get("retry") or {}
+
+    @property
     def version(self):
         return int(self.run["metadata"]["resourceVersion"])
 

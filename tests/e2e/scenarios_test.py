@@ -2,12 +2,13 @@
 
 import datetime
 import email.utils
+import re
 import subprocess
 import time
 
 
 from kubectl_test import kubectl
-from space import LATE_SECONDS, TERMINAL, beats
+from space import LATE_SECONDS, TERMINAL, beats, eventually
 from stories import WORLD_CONFIG, story, world_story
 from workers import rfc3339
 
@@ -304,6 +305,22 @@ def test_after_the_verdict_a_heartbeat_and_a_revival_are_refused(space):
     assert again.status == ended.status
 
 
+@story
+def test_a_changed_configuration_takes_effect_without_a_restart(space):
+    """A mistake in it does not: what was in force stays."""
+    controller = space.controller(config={"lanes": {"sync": {"heartbeat": {"intervalSeconds": 1, "timeoutSeconds": 60}}}})
+    (path,) = space.dir.glob("config-*.yaml")
+    space.dead("reloaded", {"lane": "sync"})
+    space.stays("reloaded", "Running", 3)
+    path.write_text('{"lanes": {"sync": {"heartbeat": {"intervalSeconds": 1, "timeoutSeconds": "soon"}}}}')
+    eventually(lambda: controller.metrics().total("jobrun_config_last_reload_successful") == 0)
+    assert controller.lines("stays in force", "timeoutSeconds")
+    space.stays("reloaded", "Running", 3)
+    path.write_text('{"lanes": {"sync": {"heartbeat": {"intervalSeconds": 1, "timeoutSeconds": 3}}}}')
+    space.ends("reloaded", "Stuck", "HeartbeatTimeout", 30)
+    assert controller.metrics().total("jobrun_config_last_reload_successful") == 1
+
+
 # When all of it is over, what the world's controller and kubectl say of it.
 
 
@@ -311,17 +328,25 @@ def test_metrics_agree_with_the_objects(stories):
     stories.wait()
     runs, metrics = stories.world.list(), stories.world_controller.metrics()
     named = {"default", *WORLD_CONFIG["lanes"]}
-    counted, reaped = {}, {}
+    counted, reaped, finalized, retries = {}, {}, {}, {}
     for run in runs:
         lane = run.run["spec"]["lane"] if run.run["spec"]["lane"] in named else "other"
         counted[lane, run.phase] = counted.get((lane, run.phase), 0) + 1
         if "verdictID" in run.status:
-            assert len(stories.world.verdicts(run.run["metadata"]["name"])) == 1
-            reaped[lane, run.status["reason"]] = reaped.get((lane, run.status["reason"]), 0) + 1
-    assert len({reason for _, reason in reaped}) == 6, WHOLE_WORLD
+            assert len(stories.world.verdicts(run.name)) == 1
+            if run.phase == "Succeeded":
+                finalized[lane,] = finalized.get((lane,), 0) + 1
+            else:
+                reaped[lane, run.status["reason"]] = reaped.get((lane, run.status["reason"]), 0) + 1
+        if "state" in run.retry:
+            result = re.sub("(?<=[a-z])(?=[A-Z])", "_", run.retry["state"]).lower()
+            retries[lane, result] = retries.get((lane, result), 0) + 1
+    assert len({reason for _, reason in reaped}) == 10, WHOLE_WORLD
     assert metrics.by("jobrun_reaps_total", "lane", "reason") == reaped
+    assert metrics.by("jobrun_finalized_total", "lane") == finalized
+    assert metrics.by("jobrun_retries_total", "lane", "result") == retries
     assert metrics.by("jobrun_runs", "lane", "phase") == counted
-    assert metrics.total("jobrun_detection_lag_seconds_count") == sum(reaped.values())
+    assert metrics.total("jobrun_detection_lag_seconds_count") == sum([*reaped.values(), *finalized.values()])
     assert metrics.total("jobrun_invalid_objects_total") == 0
     done = subprocess.run(["promtool", "check", "metrics"], input=metrics.text, capture_output=True, text=True)
     assert (done.returncode, done.stdout + done.stderr) == (0, "")

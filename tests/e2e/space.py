@@ -133,7 +133,8 @@ class Space:
         assert ended, f"{name} has not ended within {seconds:.1f} s: {self.get(name).status}"
         assert (ended.phase, ended.status.get("reason")) == (phase, reason), ended.status
         assert ended.status["verdictID"] and ended.status["completionTime"] and ended.status["message"]
-        kind, truth = ("Stuck", "True") if phase == "Stuck" else ("Succeeded", "False")
+        kind = "Stuck" if phase == "Stuck" else "Succeeded"
+        truth = "False" if phase == "Failed" else "True"
         written = [condition for condition in ended.status["conditions"] if condition["type"] == kind]
         assert [(condition["status"], condition["reason"]) for condition in written] == [(truth, reason)]
         return ended
@@ -150,6 +151,26 @@ class Space:
         ended = self.ends(name, "Stuck", "HeartbeatTimeout", left)
         assert ended.at - worker.sent_at >= timeout, "reaped within its timeout of a heartbeat"
         return ended
+
+    def settled(self, name, state, seconds=LATE_SECONDS):
+        """The version in which the run's retry has come to its end, which must be that one."""
+        seen = self.observer.wait(self.name, name, lambda seen: seen.retry.get("state") not in (None, "Pending"), seconds)
+        assert seen, f"the retry of {name} was not settled within {seconds} s: {self.get(name).status}"
+        assert seen.retry["state"] == state, seen.status
+        return seen
+
+    def successors(self, name):
+        """The runs that retry this one."""
+        return [seen for seen in self.list() if seen.run["spec"].get("retryOf", {}).get("name") == name]
+
+    def successor(self, name, seconds=LATE_SECONDS):
+        """The only one, once it is recorded."""
+        parent = self.settled(name, "Created", seconds)
+        (successor,) = self.successors(name)
+        uids = [one.run["metadata"]["uid"] for one in (successor, self.get(name))]
+        assert parent.retry["successorUID"] == uids[0] and successor.run["spec"]["retryOf"]["uid"] == uids[1]
+        assert successor.name == parent.retry["successorName"]
+        return successor
 
     def verdicts(self, name):
         """The distinct ends that were ever seen of a run; one that was reaped once has one."""

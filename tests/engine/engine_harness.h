@@ -21,7 +21,16 @@ class EngineHarness {
  public:
   explicit EngineHarness(Settings settings = {})
       : EngineHarness(OptionsWith(std::move(settings))) {}
-  explicit EngineHarness(EngineOptions options) : engine_(std::move(options), clocks_) {
+  explicit EngineHarness(EngineOptions options) { Restart(std::move(options)); }
+
+  // Another process: what the last one asked for and knew is gone; what it counted and logged
+  // stays.
+  void Restart(EngineOptions options) {
+    requests_.clear();
+    wake_.reset();
+    stream_ = 0;
+    last_stream_ = {};
+    engine_.emplace(std::move(options), clocks_);
     Give(Woke{});
   }
 
@@ -36,7 +45,7 @@ class EngineHarness {
 
   void Give(const Input& input) {
     Effects effects;
-    engine_.Step(clocks_, input, effects);
+    engine_->Step(clocks_, input, effects);
     for (Effect& effect : effects) std::visit([this](auto& e) { Note(e); }, effect);
   }
 
@@ -110,10 +119,9 @@ class EngineHarness {
     const auto found = counts_.find({metric, label});
     return found == counts_.end() ? 0 : found->second;
   }
-  // By lane and reason, by name.
-  [[nodiscard]] const std::map<std::pair<std::string, std::string>, double>& ReapsByLane() const {
-    return reaps_;
-  }
+  // Reaps, finalized runs and retries, by the names of lane and label.
+  using LaneCounts = std::map<std::pair<std::string, std::string>, double>;
+  [[nodiscard]] const LaneCounts& CountedByLane(Metric metric) { return by_lane_[metric]; }
   [[nodiscard]] double Reaps(Reason reason) const {
     return Counted(Metric::kReaps, static_cast<std::uint8_t>(reason));
   }
@@ -125,7 +133,7 @@ class EngineHarness {
     Give(ScrapeAsked{1});
     return snapshot_;
   }
-  [[nodiscard]] Health CheckHealth() const { return engine_.CheckHealth(); }
+  [[nodiscard]] Health CheckHealth() const { return engine_->CheckHealth(); }
   [[nodiscard]] bool Exited() const { return exited_; }
   [[nodiscard]] int StreamsOpened() const { return streams_opened_; }
   [[nodiscard]] std::optional<Mono> Wake() const { return wake_; }
@@ -149,23 +157,27 @@ class EngineHarness {
   void Note(WakeAt& wake) { wake_ = wake.at; }
   void Note(Count& count) {
     counts_[{count.metric, count.label}] += count.metric == Metric::kDetectionLag ? 1 : count.value;
-    if (count.metric != Metric::kReaps) return;
-    const std::string reason(kReasons.at(count.label).name);
-    reaps_[{engine_.LaneNames().at(count.lane), reason}] += count.value;
+    std::string_view label;
+    if (count.metric == Metric::kReaps) label = kReasons.at(count.label).name;
+    if (count.metric == Metric::kFinalized) label = "FinalizedByController";
+    if (count.metric == Metric::kRetries) label = kRetryResultNames.at(count.label);
+    if (label.empty()) return;
+    by_lane_[count.metric][{engine_->LaneNames().at(count.lane), std::string(label)}] +=
+        count.value;
   }
   void Note(LogLine& line) { log_.push_back(std::move(line)); }
   void Note(jobrun::Answer& answer) { snapshot_ = std::move(answer.snapshot); }
   void Note(Exit&) { exited_ = true; }
 
   Clocks clocks_{};
-  Engine engine_;
+  std::optional<Engine> engine_;
   EventDecoder decoder_;
   StreamId stream_{0};
   OpenStream last_stream_{};
   int streams_opened_{0};
   std::vector<Request> requests_;
   std::map<std::pair<Metric, std::uint8_t>, double> counts_;
-  std::map<std::pair<std::string, std::string>, double> reaps_;
+  std::map<Metric, LaneCounts> by_lane_;
   std::vector<LogLine> log_;
   Snapshot snapshot_;
   std::optional<Mono> wake_;

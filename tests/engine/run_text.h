@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -30,8 +31,13 @@ struct RunText {
   std::string claimed_at;
   std::string heartbeat;
   std::string start_time;
+  std::string progress;
+  std::optional<int> exit_code;
   std::string reason;
   std::string verdict_id;
+  std::string completion_time;
+  std::string late_heartbeat;
+  std::string retry;       // status.retry's content
   std::string conditions;  // the list's content
   bool deleting = false;
 
@@ -56,8 +62,31 @@ struct RunText {
     version = to;
     return *this;
   }
+  RunText& Exited(int code) {
+    exit_code = code;
+    return *this;
+  }
+  RunText& Progress(std::string mark) {
+    progress = std::move(mark);
+    return *this;
+  }
+  RunText& Conditions(std::string content) {
+    conditions = std::move(content);
+    return *this;
+  }
+  RunText& Retry(std::string content) {
+    retry = std::move(content);
+    return *this;
+  }
+  // A later version of the object, with a spec of its own.
+  RunText& Edited(std::string fields) {
+    ++generation;
+    return Spec(std::move(fields)).Version(version + 1);
+  }
+  // Of what ended nothing is left to do, unless Retry says otherwise.
   RunText& Phase(std::string_view to) {
     phase = to;
+    if (to == "Failed" || to == "Stuck") retry = R"("state":"NotDue")";
     return *this;
   }
 
@@ -73,8 +102,13 @@ struct RunText {
     Field(out, "claimedAt", claimed_at);
     Field(out, "lastHeartbeatAt", heartbeat);
     Field(out, "startTime", start_time);
+    Field(out, "progress", progress);
+    if (exit_code) out += ",\"exitCode\":" + std::to_string(*exit_code);
     Field(out, "reason", reason);
     Field(out, "verdictID", verdict_id);
+    Field(out, "completionTime", completion_time);
+    Field(out, "lateHeartbeatTime", late_heartbeat);
+    if (!retry.empty()) out += ",\"retry\":{" + retry + "}";
     if (!conditions.empty()) out += R"(,"conditions":[)" + conditions + "]";
     return out + "}}";
   }

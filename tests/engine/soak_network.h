@@ -2,6 +2,7 @@
 // while there are faults fail in every way a network can.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <functional>
 #include <map>
@@ -12,28 +13,57 @@
 #include "controller/base/random.h"
 #include "tests/engine/engine_harness.h"
 #include "tests/engine/soak_api.h"
+#include "tests/engine/soak_server.h"
 
 namespace jobrun {
 
 class SoakNetwork {
  public:
   using OnRequest = std::function<void(const Request&, Mono arrives)>;
+  using OnAnswer = std::function<void(const Request&, const SoakServer::Answer&)>;
+  struct Parts {
+    Random& random;
+    SoakApi& api;
+    SoakServer& server;
+    EngineHarness& engine;
+  };
 
-  SoakNetwork(Random& random, SoakApi& api, EngineHarness& engine)
-      : random_(random), api_(api), engine_(engine), has_watch_list_(OneIn(2)) {}
+  explicit SoakNetwork(Parts parts)
+      : random_(parts.random),
+        api_(parts.api),
+        server_(parts.server),
+        engine_(parts.engine),
+        has_watch_list_(OneIn(2)) {}
 
-  // Told of every request when it is sent.
-  void Tap(OnRequest on_request) { on_request_ = std::move(on_request); }
+  // Told of every request when it is sent, and of its answer just before the engine is.
+  void Tap(OnRequest on_request, OnAnswer on_answer) {
+    on_request_ = std::move(on_request);
+    on_answer_ = std::move(on_answer);
+  }
   void At(Mono when, std::function<void()> what) { agenda_.emplace(when, std::move(what)); }
 
   [[nodiscard]] bool OneIn(std::uint64_t n) { return random_.Below(n) == 0; }
   [[nodiscard]] bool Fault(std::uint64_t one_in) { return faults_ && OneIn(one_in); }
-  [[nodiscard]] std::size_t InFlight() const { return in_flight_; }
+  // Of the data class; `verdicts`: only patches of runs that have not ended.
+  [[nodiscard]] std::size_t InFlight(bool verdicts) const {
+    return static_cast<std::size_t>(std::ranges::count_if(asked_, [&](const auto& asked) {
+      const Request& request = asked.second.request;
+      return request.klass == RequestClass::kData && (!verdicts || IsVerdict(request));
+    }));
+  }
 
   // From now on nothing goes wrong.
   void Mend() {
     faults_ = false;
     if (stream_.silent) End(0);
+  }
+
+  // The engine is about to die. Nobody is left to hear what it is told; what it has asked for may
+  // come to pass all the same.
+  void Orphan() {
+    ++life_;
+    asked_.clear();
+    stream_ = {.serial = stream_.serial + 1};
   }
 
   void PassUntil(Mono until) {
@@ -55,7 +85,7 @@ class SoakNetwork {
   void Tend() {
     for (const Request& request : engine_.TakeRequests()) Carry(request);
     if (engine_.LastStream().id != stream_.id) {
-      stream_ = {.id = engine_.LastStream().id};
+      stream_ = {.id = engine_.LastStream().id, .serial = stream_.serial + 1};
       AtStream(Delay(), &SoakNetwork::AnswerWatch);
     }
     const bool news = !stream_.initial.empty() || stream_.position < api_.Version();
@@ -92,6 +122,7 @@ class SoakNetwork {
  private:
   struct Stream {
     StreamId id{0};
+    std::uint64_t serial{0};  // ids come again after a restart
     bool open{false};
     bool silent{false};   // half-open: nothing comes any more
     bool telling{false};  // something is under way
@@ -110,38 +141,45 @@ class SoakNetwork {
     return kStatuses[random_.Below(std::size(kStatuses))];
   }
 
+  static bool IsVerdict(const Request& request) {
+    return request.method == Method::kPatch &&
+           TextField(request.body, "startTime") + TextField(request.body, "phase") != "";
+  }
+
   void Carry(const Request& request) {
     const Mono sent = engine_.Time();
     const Mono arrives = sent + Delay();
-    asked_.insert_or_assign(request.id, sent);
-    if (request.klass == RequestClass::kData) ++in_flight_;
+    asked_.insert_or_assign(request.id, Asked{request, sent});
     on_request_(request, arrives);
     if (Fault(10)) return Answer(request, {FailedStatus(), StatusText(500, "no")}, arrives);
     const Mono given_up = sent + std::chrono::seconds(1 + random_.Below(9));
     if (Fault(12)) return Answer(request, {0, {}}, given_up);
     if (Fault(12)) {  // the server gets it, sooner or later; the engine does not learn of that
       At(sent + std::chrono::seconds(random_.Below(15)),
-         [this, request] { (void)api_.Handle(request); });
+         [this, request] { (void)server_.Handle(request); });
       return Answer(request, {0, {}}, given_up);
     }
-    At(arrives,
-       [this, request] { Answer(request, api_.Handle(request), engine_.Time() + Delay()); });
+    At(arrives, [this, request, life = life_] {
+      if (life != life_ && OneIn(2)) return;  // it died before it had sent it all
+      const SoakServer::Answer answer = server_.Handle(request);
+      if (life == life_) Answer(request, answer, engine_.Time() + Delay());
+    });
   }
 
   // The `Date` is that of now, when the server made the answer.
-  void Answer(const Request& request, SoakApi::Answer answer, Mono when) {
+  void Answer(const Request& request, SoakServer::Answer answer, Mono when) {
     Response response{.id = request.id,
                       .status = answer.status,
                       .date = engine_.ServerNow(),
-                      .sent_at = asked_.at(request.id),
-                      .body = std::move(answer.body)};
+                      .sent_at = asked_.at(request.id).at,
+                      .body = answer.body};
     if (response.status == 0) response.date.reset();
     if (response.status == 429 && OneIn(2)) response.retry_after = Seconds(random_.Below(4));
-    const bool data = request.klass == RequestClass::kData;
-    At(when, [this, data, response = std::move(response)]() mutable {
-      if (data) --in_flight_;
+    At(when, [this, life = life_, request, answer, response = std::move(response)]() mutable {
+      if (life != life_) return;
       asked_.erase(response.id);
       response.received_at = engine_.Time();
+      on_answer_(request, answer);
       engine_.Give(response);
     });
   }
@@ -150,8 +188,8 @@ class SoakNetwork {
 
   // Not for a stream that has been replaced by then.
   void AtStream(Nanos in, void (SoakNetwork::*what)()) {
-    At(engine_.Time() + in, [this, what, id = stream_.id] {
-      if (id == stream_.id) (this->*what)();
+    At(engine_.Time() + in, [this, what, serial = stream_.serial] {
+      if (serial == stream_.serial) (this->*what)();
     });
   }
 
@@ -216,15 +254,22 @@ class SoakNetwork {
     if (stream_.silent) End(0);
   }
 
+  struct Asked {
+    Request request;
+    Mono at;
+  };
+
   Random& random_;
   SoakApi& api_;
+  SoakServer& server_;
   EngineHarness& engine_;
   OnRequest on_request_;
+  OnAnswer on_answer_;
   bool has_watch_list_;
   bool faults_{true};
   Stream stream_;
-  std::map<RequestId, Mono> asked_;  // when
-  std::size_t in_flight_{0};         // of the data class
+  std::map<RequestId, Asked> asked_;
+  std::uint64_t life_{1};  // of the engine
   std::multimap<Mono, std::function<void()>> agenda_;
 };
 

@@ -51,6 +51,23 @@ TEST(ReasonTest, NamesAndPhasesAreThoseOfTheVerdictTable) {
   EXPECT_EQ(Info(Reason::kClaimExpired).phase, Phase::kStuck);
   EXPECT_EQ(Info(Reason::kBackstopExceeded).name, "BackstopExceeded");
   EXPECT_EQ(Info(Reason::kBackstopExceeded).phase, Phase::kStuck);
+  EXPECT_EQ(Info(Reason::kCompletionGateUnmet).name, "CompletionGateUnmet");
+  EXPECT_EQ(Info(Reason::kCompletionGateUnmet).phase, Phase::kFailed);
+  EXPECT_EQ(Info(Reason::kExitNonZero).name, "ExitNonZero");
+  EXPECT_EQ(Info(Reason::kExitNonZero).phase, Phase::kFailed);
+  EXPECT_EQ(Info(Reason::kCancelled).name, "Cancelled");
+  EXPECT_EQ(Info(Reason::kCancelled).phase, Phase::kFailed);
+  EXPECT_EQ(Info(Reason::kNoProgress).name, "NoProgress");
+  EXPECT_EQ(Info(Reason::kNoProgress).phase, Phase::kStuck);
+  EXPECT_EQ(Info(Reason::kFinalizedByController).name, "FinalizedByController");
+  EXPECT_EQ(Info(Reason::kFinalizedByController).phase, Phase::kSucceeded);
+}
+
+TEST(ReasonTest, OnlyTheFinalizedReapNobody) {
+  EXPECT_EQ(static_cast<std::size_t>(Reason::kFinalizedByController), kReapReasonCount);
+  for (std::size_t i = 0; i < kReapReasonCount; ++i) {
+    EXPECT_NE(kReasons[i].phase, Phase::kSucceeded) << kReasons[i].name;
+  }
 }
 
 }  // namespace

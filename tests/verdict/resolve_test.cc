@@ -35,12 +35,58 @@ TEST(ResolveTest, RunBeforeLaneBeforeDefaultsForEveryThreshold) {
       if (field.path == "claimTTLSeconds") return *policy.claim_ttl;
       if (field.path == "heartbeat.intervalSeconds") return policy.heartbeat_interval;
       if (field.path == "heartbeat.timeoutSeconds") return policy.heartbeat_timeout;
+      if (field.path == "progressTimeoutSeconds") return *policy.progress_timeout;
+      if (field.path == "ttlSecondsAfterFinished") return *policy.ttl;
+      if (field.path == "finalizeGraceSeconds") return policy.finalize_grace;
+      if (field.path == "cancelGraceSeconds") return policy.cancel_grace;
       return policy.first_timeout;
     };
     EXPECT_EQ(resolved(run, lane, defaults), 1000s) << field.path;
     EXPECT_EQ(resolved({}, lane, defaults), 2000s) << field.path;
     EXPECT_EQ(resolved({}, {}, defaults), 3000s) << field.path;
   }
+}
+
+TEST(ResolveTest, TheGatesOfARunReplaceThoseOfItsLane) {
+  using Gates = std::vector<std::string>;
+  const Thresholds lane{.completion_gates = Gates{"lane/done"}};
+  const Thresholds defaults{.completion_gates = Gates{"default/done"}};
+  const LaneRules rules{.thresholds = &lane};
+  EXPECT_EQ(ResolveGates({.completion_gates = Gates{"a", "b"}}, rules, defaults),
+            (Gates{"a", "b"}));
+  EXPECT_EQ(ResolveGates({.completion_gates = Gates{}}, rules, defaults), Gates{});
+  EXPECT_EQ(ResolveGates({}, rules, defaults), Gates{"lane/done"});
+  EXPECT_EQ(ResolveGates({}, {}, defaults), Gates{"default/done"});
+  EXPECT_EQ(ResolveGates({}, {}, {}), Gates{});
+}
+
+TEST(ResolveTest, RetriesAreResolvedFieldByField) {
+  using namespace std::chrono_literals;  // NOLINT
+  const Thresholds lane{.retry = {.max_attempts = 5, .backoff = 20s, .on = {{"Reported"}}}};
+  const Thresholds defaults{.retry = {.backoff = 1s, .max_backoff = 50s, .exit_codes_in = {{7}}}};
+  const LaneRules rules{.thresholds = &lane};
+  const RetryPolicy policy = ResolveRetry({.retry = {.max_attempts = 2}}, rules, defaults);
+  EXPECT_EQ(policy.max_attempts, 2);
+  EXPECT_EQ(policy.backoff, 20s);
+  EXPECT_EQ(policy.max_backoff, 50s);
+  EXPECT_EQ(policy.on, std::vector<std::string>{"Reported"});
+  EXPECT_EQ(policy.exit_codes_in, std::vector<std::int32_t>{7});
+  EXPECT_EQ(ResolveRetry({}, {}, {}), RetryPolicy{});
+}
+
+TEST(ResolveTest, ALaneBoundsRetries) {
+  const Thresholds run{.retry = {.max_attempts = 90, .backoff = 900s, .max_backoff = 9000s}};
+  const Thresholds max{.retry = {.max_attempts = 3, .backoff = 60s, .max_backoff = 600s}};
+  const RetryPolicy policy = ResolveRetry(run, {.max = &max}, {});
+  EXPECT_EQ(policy.max_attempts, 3);
+  EXPECT_EQ(policy.backoff, 60s);
+  EXPECT_EQ(policy.max_backoff, 600s);
+  const std::vector<std::string> nothing;
+  EXPECT_EQ(ResolveRetry(run, {.overridable = nothing}, {}), RetryPolicy{});
+}
+
+TEST(ResolveTest, AWaitThatIsLongerThanTheLongestIsTheLongest) {
+  EXPECT_EQ(ResolveRetry({.retry = {.backoff = 500s}}, {}, {}).max_backoff, 500s);
 }
 
 TEST(ResolveTest, ATimeoutShorterThanTwoIntervalsIsRaisedAndMarked) {

@@ -66,6 +66,36 @@ class SubjectBuilder {
     return *this;
   }
 
+  SubjectBuilder& ExitedAgo(Nanos age, int code) {
+    run_.exit_code = code;
+    run_.finalizing_since = kNow.silence - age;
+    return *this;
+  }
+  SubjectBuilder& FinalizeGrace(Seconds grace) {
+    run_.policy.finalize_grace = grace;
+    return *this;
+  }
+  SubjectBuilder& UnmetGate(std::string_view gate) {
+    run_.unmet_gate = gate;
+    return *this;
+  }
+  SubjectBuilder& CancelledAgo(Nanos age) {
+    run_.cancelled_since = kNow.silence - age;
+    return *this;
+  }
+  SubjectBuilder& CancelGrace(Seconds grace) {
+    run_.policy.cancel_grace = grace;
+    return *this;
+  }
+  SubjectBuilder& ProgressedAgo(Nanos age) {
+    run_.progress_since = kNow.silence - age;
+    return *this;
+  }
+  SubjectBuilder& ProgressTimeout(Seconds limit) {
+    run_.policy.progress_timeout = limit;
+    return *this;
+  }
+
   operator Subject() const { return run_; }  // NOLINT: a sentence ends where a Subject is wanted
 
   explicit SubjectBuilder(Phase phase) { run_.phase = phase; }

@@ -126,6 +126,56 @@ TEST(DecodeLineTest, SeesADeletionUnderWay) {
   EXPECT_FALSE(event.run.being_deleted);
 }
 
+TEST(DecodeLineTest, ReadsHowAWorkEnds) {
+  EventDecoder decoder;
+  const std::string conditions = R"([{"type":"a","status":"True"}])";
+  const PaddedText line(Replaced(
+      R"("reason":"Why")",
+      R"("exitCode":-9,"progress":"7/9","conditions":)" + conditions + R"( ,"exitTime":"x")"));
+  const Event event = decoder.DecodeLine(line.View());
+  ASSERT_EQ(event.type, EventType::kModified) << event.message;
+  EXPECT_EQ(event.run.exit_code, -9);
+  EXPECT_EQ(event.run.progress, "7/9");
+  EXPECT_EQ(event.run.conditions_json, conditions);
+  EXPECT_FALSE(event.run.cancelled);
+  const PaddedText none(Replaced(R"("reason":"Why")", R"("exitCode":null)"));
+  EXPECT_EQ(decoder.DecodeLine(none.View()).run.exit_code, std::nullopt);
+}
+
+TEST(DecodeLineTest, ReadsWhatIsRecordedOfARetry) {
+  EventDecoder decoder;
+  std::string text = Replaced(
+      R"("reason":"Why")",
+      R"("completionTime":"t","retry":{"notBeforeTime":"n","state":"Pending","successorName":"s"})");
+  const std::string lane = R"("lane":"batch")";
+  text.replace(text.find(lane), lane.size(),
+               lane + R"(,"attempt":3,"concurrencyKey":"k","retryOf":{"name":"p","uid":"u"})");
+  const PaddedText line(text);
+  const Event event = decoder.DecodeLine(line.View());
+  ASSERT_EQ(event.type, EventType::kModified) << event.message;
+  EXPECT_EQ(event.run.completion_time, "t");
+  EXPECT_EQ(event.run.retry_state, RetryState::kPending);
+  EXPECT_EQ(event.run.retry_not_before, "n");
+  EXPECT_EQ(event.run.successor_name, "s");
+  EXPECT_EQ(event.run.attempt, 3U);
+  EXPECT_EQ(event.run.concurrency_key, "k");
+  EXPECT_EQ(event.run.retry_of_uid, "u");
+}
+
+TEST(DecodeLineTest, ReadsWhetherItIsCancelled) {
+  EventDecoder decoder;
+  const auto cancelled = [&](std::string_view value) {
+    const PaddedText line(
+        Replaced(R"("lane":"batch")", R"("lane":"batch","cancelled":)" + std::string(value)));
+    const Event event = decoder.DecodeLine(line.View());
+    EXPECT_EQ(event.type, EventType::kModified) << event.message;
+    return event.run.cancelled;
+  };
+  EXPECT_TRUE(cancelled("true"));
+  EXPECT_FALSE(cancelled("false"));
+  EXPECT_FALSE(cancelled("null"));
+}
+
 TEST(DecodeLineTest, TellsForeignConditionsFromItsOwn) {
   struct Case {
     const char* conditions;

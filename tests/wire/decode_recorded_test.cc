@@ -96,7 +96,8 @@ TEST(DecodeRecordedTest, ReadsTheFieldsOfARealObject) {
                                      .heartbeat_mode = HeartbeatMode::kRequired,
                                      .heartbeat_interval = Seconds(30),
                                      .heartbeat_timeout = Seconds(90),
-                                     .first_timeout = Seconds(120)}));
+                                     .first_timeout = Seconds(120),
+                                     .retry = {.max_attempts = 3, .backoff = Seconds(30)}}));
 }
 
 TEST(DecodeRecordedTest, AWatchFromACompactedVersionEndsWithGone) {

@@ -39,6 +39,66 @@ TEST(DecodeThresholdsTest, ReadsEveryField) {
   EXPECT_EQ(*thresholds, expected);
 }
 
+TEST(DecodeThresholdsTest, ReadsTheCompletionGates) {
+  EventDecoder decoder;
+  using Gates = std::vector<std::string>;
+  const auto gates = [&](std::string_view list) {
+    const auto read = decoder.DecodeThresholds("{\"completionGates\":" + std::string(list) + "}");
+    EXPECT_TRUE(read.ok()) << list;
+    return read.ok() ? read->completion_gates : std::nullopt;
+  };
+  EXPECT_EQ(gates(R"([{"conditionType":"a"},{"conditionType":"b/\u0063"}])"), (Gates{"a", "b/c"}));
+  EXPECT_EQ(gates("[]"), Gates{});
+  EXPECT_EQ(gates("null"), std::nullopt);
+  for (const char* list : {"{}", "7", R"(["a"])", R"([{"conditionType":""}])", R"([{}])",
+                           R"([{"conditionType":7}])"}) {
+    const auto bad = decoder.DecodeThresholds("{\"completionGates\":" + std::string(list) + "}");
+    ASSERT_FALSE(bad.ok()) << list;
+    EXPECT_NE(bad.error().detail.find("spec.completionGates"), std::string::npos);
+  }
+}
+
+TEST(DecodeThresholdsTest, ReadsWhatIsSaidAboutRetries) {
+  EventDecoder decoder;
+  const auto read = decoder.DecodeThresholds(
+      R"({"retry":{"maxAttempts":3,"backoffSeconds":5,"maxBackoffSeconds":60,)"
+      R"("on":["ExitNonZero","My\u004fwn"],"exitCodes":{"in":[1,-2],"notIn":[]},"x":[{}]}})");
+  ASSERT_TRUE(read.ok()) << read.error().ToString();
+  const RetryRules expected{.max_attempts = 3,
+                            .backoff = Seconds(5),
+                            .max_backoff = Seconds(60),
+                            .on = std::vector<std::string>{"ExitNonZero", "MyOwn"},
+                            .exit_codes_in = std::vector<std::int32_t>{1, -2},
+                            .exit_codes_not_in = std::vector<std::int32_t>{}};
+  EXPECT_EQ(read->retry, expected);
+  for (const char* silent : {"null", "{}", R"({"on":null,"exitCodes":null,"maxAttempts":null})",
+                             R"({"exitCodes":{"in":null}})"}) {
+    const auto nothing = decoder.DecodeThresholds("{\"retry\":" + std::string(silent) + "}");
+    ASSERT_TRUE(nothing.ok()) << silent;
+    EXPECT_EQ(nothing->retry, RetryRules{}) << silent;
+  }
+}
+
+TEST(DecodeThresholdsTest, RefusesRetriesThatCantBeMeant) {
+  EventDecoder decoder;
+  const std::pair<const char*, const char*> cases[] = {
+      {"7", "spec.retry: expected an object"},
+      {R"({"maxAttempts":0})", "spec.retry.maxAttempts: expected a whole number from 1 to 100"},
+      {R"({"maxAttempts":101})", "spec.retry.maxAttempts:"},
+      {R"({"backoffSeconds":"5"})", "spec.retry.backoffSeconds:"},
+      {R"({"maxBackoffSeconds":2147483648})", "spec.retry.maxBackoffSeconds:"},
+      {R"({"on":"ExitNonZero"})", "spec.retry.on: expected a list"},
+      {R"({"on":[7]})", "spec.retry.on: expected non-empty strings"},
+      {R"({"exitCodes":[]})", "spec.retry.exitCodes: expected an object"},
+      {R"({"exitCodes":{"in":[2147483648]}})", "spec.retry.exitCodes.in: expected whole numbers"},
+      {R"({"exitCodes":{"notIn":{}}})", "spec.retry.exitCodes.notIn: expected a list"}};
+  for (const auto& [retry, problem] : cases) {
+    const auto read = decoder.DecodeThresholds("{\"retry\":" + std::string(retry) + "}");
+    ASSERT_FALSE(read.ok()) << retry;
+    EXPECT_EQ(read.error().detail.substr(0, std::string_view(problem).size()), problem);
+  }
+}
+
 TEST(DecodeThresholdsTest, AbsentAndNullSayNothing) {
   EventDecoder decoder;
   for (const char* spec : {"", "{}", R"({"heartbeat":{}})",
@@ -55,7 +115,7 @@ TEST(DecodeThresholdsTest, UnknownFieldsAreSkipped) {
   const auto thresholds = decoder.DecodeThresholds(
       R"({"payload":{"deadlineSeconds":1,"heartbeat":{"timeoutSeconds":0},)"
       R"("x":[[{"reaping":"no"}]]},)"
-      R"("heartbeat.timeoutSeconds":7,"timeoutSeconds":8,"retry":{"maxAttempts":3},)"
+      R"("heartbeat.timeoutSeconds":7,"timeoutSeconds":8,"assignedTo":"w",)"
       R"("heartbeat":{"deadlineSeconds":9,"heartbeat.timeoutSeconds":7},"backstopSeconds":5})");
   ASSERT_TRUE(thresholds.ok()) << thresholds.error().ToString();
   EXPECT_EQ(*thresholds, Thresholds{.backstop = Seconds(5)});

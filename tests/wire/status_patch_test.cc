@@ -144,5 +144,28 @@ TEST(ForeignConditionsTest, ReadsARecordedObject) {
             R"("reason":"AllGood","status":"True","type":"example.com/Checked"})");
 }
 
+TEST(TrueConditionsTest, AreThoseWhoseStatusSaysSo) {
+  using Types = std::vector<std::string>;
+  EXPECT_EQ(TrueConditions(""), Types{});
+  EXPECT_EQ(TrueConditions("[]"), Types{});
+  EXPECT_EQ(TrueConditions(R"([{"type":"a","status":"True"},{"type":"b","status":"False"},)"
+                           R"({"status":"True","x":{"type":"y"},"type":"c\u0064"},{"type":"e"}])"),
+            (Types{"a", "cd"}));
+}
+
+TEST(TrueConditionsTest, WhatCantBeReadIsNotTrue) {
+  for (const char* text : {"{}", "7", "[", R"(["a"])", R"([{"type":7,"status":true}])"}) {
+    for (const std::string& type : TrueConditions(text)) EXPECT_EQ(type, "") << text;
+  }
+}
+
+TEST(StatusPatchTest, AFinalizedRunSucceeds) {
+  const std::string patch = WriteVerdictPatch(Verdict(Reason::kFinalizedByController));
+  EXPECT_NE(patch.find(R"("phase":"Succeeded","reason":"FinalizedByController")"),
+            std::string::npos);
+  EXPECT_NE(patch.find(R"([{"type":"Succeeded","status":"True","reason":"FinalizedByController")"),
+            std::string::npos);
+}
+
 }  // namespace
 }  // namespace jobrun

@@ -1,0 +1,107 @@
+// Runs that ended: when they are deleted.
+#include <gtest/gtest.h>
+
+#include "tests/engine/outbox_fixture.h"
+
+namespace jobrun {
+namespace {
+
+using namespace std::chrono_literals;  // NOLINT
+
+class OutboxDeletionTest : public OutboxTest {};
+
+TEST_F(OutboxDeletionTest, AFinishedRunIsDeletedAfterItsTimeAndNotBefore) {
+  RunText run = RunText("a").Claimed().Phase("Succeeded").Spec(R"("ttlSecondsAfterFinished":60)");
+  run.completion_time = "2026-11-22T12:00:00Z";
+  engine_.Sync({run});
+  engine_.Pass(59s);
+  EXPECT_TRUE(engine_.Requests().empty());
+  engine_.Pass(3s);
+  engine_.Answer(200, run.Version(40).Json());
+  EXPECT_EQ(Only().method, Method::kDelete);
+  EXPECT_TRUE(Writes(R"("resourceVersion":"40")"));
+  engine_.Answer(200, "{}");
+  ExpectNothingLeft();
+}
+
+TEST_F(OutboxDeletionTest, ARunWhoseRetryIsPendingIsNotDeleted) {
+  RunText run = Parent(R"("ttlSecondsAfterFinished":0,"retry":{"maxAttempts":3})");
+  run.completion_time = "2026-11-22T12:00:00Z";
+  Sync(run);
+  engine_.Answer(200, run.Json());
+  EXPECT_EQ(Only().method, Method::kPost);
+  engine_.Answer(403);
+  for (int i = 0; i < 4; ++i) {
+    for (const Request& request : engine_.Requests()) EXPECT_NE(request.method, Method::kDelete);
+    if (!engine_.Requests().empty()) engine_.Answer(503);
+    engine_.Pass(10min);
+  }
+}
+
+TEST_F(OutboxDeletionTest, WithoutATimeOfCompletionTheTimeToLiveCountsFromTheFirstSight) {
+  RunText run = RunText("a").Claimed().Phase("Failed").Spec(R"("ttlSecondsAfterFinished":60)");
+  engine_.Sync({run});
+  engine_.Pass(50s);
+  engine_.Watch(run.Version(30));
+  engine_.Pass(9s);
+  EXPECT_TRUE(engine_.Requests().empty());
+  engine_.Pass(3s);
+  engine_.Answer(200, run.Json());
+  EXPECT_EQ(Only().method, Method::kDelete);
+}
+
+TEST_F(OutboxDeletionTest, ATimeOfCompletionToComeCountsAsTheFirstSight) {
+  RunText run = RunText("a").Claimed().Phase("Succeeded").Spec(R"("ttlSecondsAfterFinished":60)");
+  run.completion_time = "2026-11-22T13:00:00Z";
+  engine_.Sync({run});
+  engine_.Pass(59s);
+  EXPECT_TRUE(engine_.Requests().empty());
+  engine_.Pass(3s);
+  engine_.Answer(200, run.Json());
+  EXPECT_EQ(Only().method, Method::kDelete);
+}
+
+TEST_F(OutboxDeletionTest, ARetryThatIsSettledLateLeavesAllItsTimeToLive) {
+  RunText run = Parent(R"("ttlSecondsAfterFinished":60,"retry":{"maxAttempts":3})");
+  engine_.Sync({run});
+  engine_.Pass(2s);
+  engine_.Answer(200, run.Json());
+  engine_.Answer(201, Successor().Json());
+  engine_.Answer(200, run.Retry(R"("state":"Created")").Version(60).Json());
+  engine_.Pass(58s);
+  EXPECT_TRUE(engine_.Requests().empty());
+  engine_.Pass(5s);
+  EXPECT_EQ(Only().method, Method::kGet);
+}
+
+TEST_F(OutboxDeletionTest, ATimeToLiveThatAReloadShortensHoldsAtOnce) {
+  Settings settings;
+  settings.defaults.ttl = 500s;
+  engine_.Give(ConfigLoaded{settings});
+  RunText run = RunText("a").Claimed().Phase("Succeeded");
+  run.completion_time = "2026-11-22T12:00:00Z";
+  engine_.Sync({run});
+  engine_.Pass(60s);
+  EXPECT_TRUE(engine_.Requests().empty());
+  settings.defaults.ttl = 30s;
+  engine_.Give(ConfigLoaded{settings});
+  engine_.Answer(200, run.Json());
+  EXPECT_EQ(Only().method, Method::kDelete);
+}
+
+TEST_F(OutboxDeletionTest, ATimeToLiveThatComesWithAReloadHoldsForRunsThatEndedBefore) {
+  RunText run = RunText("a").Claimed().Phase("Succeeded");
+  run.completion_time = "2026-11-22T12:00:00Z";
+  Sync(run);
+  Settings settings;
+  settings.defaults.ttl = 5s;
+  engine_.Give(ConfigLoaded{settings});
+  engine_.Answer(200, run.Json());
+  EXPECT_TRUE(engine_.Requests().empty());
+  engine_.Pass(5s);
+  engine_.Answer(200, run.Json());
+  EXPECT_EQ(Only().method, Method::kDelete);
+}
+
+}  // namespace
+}  // namespace jobrun
