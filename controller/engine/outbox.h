@@ -89,6 +89,7 @@ class Outbox {
     std::uint64_t successor_version{0};
     ServerTime successor_created{};
     bool successor_unclaimed{false};
+    bool contested{false};  // the API server says that its name is taken
   };
   struct Flight {
     Uid uid;

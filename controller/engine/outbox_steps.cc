@@ -93,6 +93,7 @@ void Outbox::OnParent(Uid uid, Item& item, const Response& response) {
   item.attempt = run.attempt;
   item.exit_code = run.exit_code;
   item.successor = {};
+  item.contested = false;
   if (!TakeIn(uid, item.slot, run)) return Finish(uid);
   if (!WorkLeft(core_.store.At(item.slot), run)) return Forget(uid);
   if (stopping_ || !Allowed(core_.store.At(item.slot))) return Finish(uid);
@@ -193,7 +194,10 @@ void Outbox::TakeSuccessor(Item& item, const ObservedRun& run) {
 }
 
 void Outbox::OnCreated(Uid uid, Item& item, const Response& response) {
-  if (response.status == kConflict) return ReadSuccessor(uid, item);
+  if (response.status == kConflict) {
+    item.contested = true;
+    return ReadSuccessor(uid, item);
+  }
   const bool created = response.status == kCreatedStatus || response.status == kOk;
   if (!created && response.status >= 400 && response.status < kServerError) {
     return Refused(uid, item, response);
@@ -213,7 +217,8 @@ void Outbox::ReadSuccessor(Uid uid, const Item& item) {
 
 void Outbox::OnSuccessor(Uid uid, Item& item, const Response& response) {
   if (response.status == kNotFound) {
-    if (item.key.empty()) return Finish(uid);  // deleted since: it is created again
+    // Deleted since, or a conflict of another kind: later again.
+    if (item.contested) return Hold(uid);
     return ListKey(uid, item);
   }
   if (response.status != kOk) return Failed(uid, response, "read the successor");

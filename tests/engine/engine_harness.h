@@ -2,6 +2,8 @@
 // is told goes through the real decoder.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <map>
 #include <optional>
@@ -78,6 +80,10 @@ class EngineHarness {
 
   // Answers the oldest open request.
   Request Answer(int status, std::string body = {}, std::optional<Seconds> retry_after = {}) {
+    if (requests_.empty()) {
+      ADD_FAILURE() << "nothing was asked for";
+      return {};
+    }
     const Request request = requests_.front();
     requests_.erase(requests_.begin());
     Give(Response{.id = request.id,

@@ -25,7 +25,7 @@ namespace {
 
 using namespace std::chrono_literals;  // NOLINT
 
-constexpr std::uint64_t kSeeds = 400;
+constexpr std::uint64_t kSeeds = 300;
 constexpr int kSteps = 300;
 
 constexpr int kRuns = 14;
@@ -70,11 +70,12 @@ class Soak {
     if (may_crash_ && OneIn(2)) Crash();
     if (settings_.reaping != Reaping::kEnabled && !OneIn(4)) Reload(Reaping::kEnabled);
     checks_.Settle(engine_.Time() + kSettling);
+    const bool expires = OneIn(2);  // a list brings back what was forgotten
     const Nanos soonest = Seconds(SoakDraw::kSecondsMost) + SoakChecks::kSlack;
     while (engine_.Time() < checks_.Settled() + soonest + checks_.Queue()) {
       // None of this is a sign of life.
       if (const std::string name = Pick(Phase::kRunning); !name.empty()) api_.Touch(name);
-      if (OneIn(4)) network_.Expire();
+      if (expires && OneIn(4)) network_.Expire();
       if (OneIn(2)) Claim(Pick(Phase::kPending));
       Pass(2s);
     }
@@ -269,16 +270,19 @@ class Soak {
     checks_.OnRequest(request);
     if (SoakServer::NamesARun(request)) {
       if (network_.Fault(3)) Disturb(SoakServer::NameIn(request.target), arrives);
-    } else if (request.method == Method::kPost && OneIn(4)) {
-      CreateRival(SoakServer::SuccessorIn(request.body), arrives);
+    } else if (request.method == Method::kPost) {
+      const std::string key = SoakServer::SuccessorIn(request.body).key;
+      if (key.empty()) return;
+      EXPECT_EQ(network_.CreationsInFlight(key), 1U) << key;
+      if (OneIn(4)) CreateRival(key, arrives);
     }
   }
 
   // A run of the same key that comes first, or just after.
-  void CreateRival(const SoakRun& successor, Mono arrives) {
-    network_.At(arrives + (OneIn(2) ? 0ms : 20ms) - 10ms, [this, key = successor.key] {
+  void CreateRival(const std::string& key, Mono arrives) {
+    network_.At(arrives + (OneIn(2) ? 0ms : 20ms) - 10ms, [this, key] {
       const std::string name = "rival-" + std::to_string(api_.Version());
-      if (!key.empty()) api_.Create(name, {.spec = draw_.Spec(), .key = key});
+      api_.Create(name, {.spec = draw_.Spec(), .key = key});
     });
   }
 

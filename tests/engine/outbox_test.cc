@@ -181,6 +181,25 @@ TEST_F(OutboxTest, AnotherObjectOfTheParentsNameIsLeftAlone) {
   ExpectNothingLeft();
 }
 
+TEST_F(OutboxTest, AConflictWithNothingBehindItIsTriedAgainAfterAWait) {
+  for (const char* spec : {kRetry, R"("retry":{"maxAttempts":3},"concurrencyKey":"k")"}) {
+    RunText run = Parent(spec);
+    EngineHarness engine;
+    engine.Sync({run});
+    engine.Pass(2s);
+    engine.Answer(200, run.Json());
+    if (spec != kRetry) {
+      engine.Answer(404);
+      engine.Answer(200, List({}));
+    }
+    EXPECT_EQ(engine.Answer(409).method, Method::kPost);
+    engine.Answer(404);
+    EXPECT_TRUE(engine.Requests().empty());
+    engine.Pass(1s);
+    EXPECT_EQ(engine.Requests().size(), 1U);
+  }
+}
+
 TEST_F(OutboxTest, ALostAnswerStartsOverFromWhatIsRecorded) {
   RunText run = Parent();
   Sync(run);

@@ -52,6 +52,14 @@ class SoakNetwork {
     }));
   }
 
+  // Successors of that concurrencyKey that are being created.
+  [[nodiscard]] std::size_t CreationsInFlight(const std::string& key) const {
+    return static_cast<std::size_t>(std::ranges::count_if(asked_, [&](const auto& asked) {
+      const Request& request = asked.second.request;
+      return request.method == Method::kPost && SoakServer::SuccessorIn(request.body).key == key;
+    }));
+  }
+
   // From now on nothing goes wrong.
   void Mend() {
     faults_ = false;
@@ -151,7 +159,10 @@ class SoakNetwork {
     const Mono arrives = sent + Delay();
     asked_.insert_or_assign(request.id, Asked{request, sent});
     on_request_(request, arrives);
-    if (Fault(10)) return Answer(request, {FailedStatus(), StatusText(500, "no")}, arrives);
+    if (Fault(10)) {  // 409: two writers of a quota, say; nothing of that name exists
+      const bool collides = request.method == Method::kPost && OneIn(3);
+      return Answer(request, {collides ? 409 : FailedStatus(), StatusText(500, "no")}, arrives);
+    }
     const Mono given_up = sent + std::chrono::seconds(1 + random_.Below(9));
     if (Fault(12)) return Answer(request, {0, {}}, given_up);
     if (Fault(12)) {  // the server gets it, sooner or later; the engine does not learn of that
