@@ -34,6 +34,9 @@ done
 cp -rT /usr/share/keyrings "$root/usr/share/keyrings"
 mkdir -p "$root/etc/ssl/certs"
 [[ -f /etc/ssl/certs/ca-certificates.crt ]] && cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
+# The package ca-certificates makes the list anew, of its own certificates and these.
+[[ -d /usr/local/share/ca-certificates ]] && mkdir -p "$root/usr/local/share" &&
+  cp -rT /usr/local/share/ca-certificates "$root/usr/local/share/ca-certificates"
 cp /etc/resolv.conf /etc/hosts "$root/etc/"
 mkdir -p "$root"/{proc,sys,dev,go}
 mount -t proc proc "$root/proc"
