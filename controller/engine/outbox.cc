@@ -4,15 +4,14 @@
 #include <utility>
 
 #include "controller/base/rfc3339.h"
+#include "controller/engine/answers.h"
 #include "controller/wire/targets.h"
 
 namespace jobrun {
 namespace {
 
 constexpr std::size_t kFlightsMax = 16;
-constexpr Nanos kHoldFirst = std::chrono::milliseconds(500);
 constexpr Nanos kHoldMax = std::chrono::minutes(5);
-constexpr int kHoldDoublingsMax = 10;
 // How soon to look again while the API server's clock is not known.
 constexpr Nanos kServerClockPoll = std::chrono::seconds(1);
 constexpr Nanos kWriteDeadline = std::chrono::seconds(10);
@@ -202,10 +201,7 @@ void Outbox::Finish(Uid uid) {
 
 void Outbox::Hold(Uid uid) {
   Item& item = items_.at(uid);
-  const int doublings = std::min(item.failures++, kHoldDoublingsMax);
-  const Nanos base = std::min(kHoldFirst * (1 << doublings), kHoldMax);
-  const double spread = static_cast<double>(base.count()) * core_.random.Unit() / 2;
-  item.held_until = core_.now.mono + base + Nanos(static_cast<Nanos::rep>(spread));
+  item.held_until = core_.now.mono + HoldWait(item.failures++, kHoldMax, core_.random);
   Finish(uid);
 }
 

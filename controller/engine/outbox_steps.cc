@@ -2,28 +2,22 @@
 #include <algorithm>
 #include <utility>
 
+#include "controller/engine/answers.h"
 #include "controller/engine/outbox.h"
+#include "controller/wire/http_status.h"
 #include "controller/wire/successor.h"
 #include "controller/wire/targets.h"
 
 namespace jobrun {
 namespace {
 
-constexpr std::string_view kRefusedCondition = "SuccessorCreated";
+// Type of the condition that says why a successor does not come to be.
+constexpr std::string_view kSuccessorCondition = "SuccessorCreated";
 constexpr Nanos kKeyAgain = std::chrono::milliseconds(200);
-constexpr Nanos kThrottleDefault = std::chrono::seconds(1);
-constexpr std::chrono::seconds kThrottleMax{30};
 
-constexpr int kOk = 200;
-constexpr int kCreatedStatus = 201;
-constexpr int kAccepted = 202;
-constexpr int kNotFound = 404;
-constexpr int kConflict = 409;
-constexpr int kTooManyRequests = 429;
-constexpr int kServerError = 500;
-
-std::string Detail(const Response& response) {
-  return response.detail.empty() ? DecodeStatus(response.body).message : response.detail;
+// What a DELETE wanted is so.
+bool IsGone(int status) {
+  return status == kHttpOk || status == kHttpAccepted || status == kHttpNotFound;
 }
 
 }  // namespace
@@ -34,10 +28,8 @@ void Outbox::OnResponse(const Response& response) {
   if (found == items_.end()) return;
   Item& item = found->second;
   if (!core_.store.Holds(item.slot, flight.uid)) return Finish(flight.uid);
-  if (response.status == kTooManyRequests) {
-    const Nanos wait = response.retry_after ? Nanos(std::min(*response.retry_after, kThrottleMax))
-                                            : kThrottleDefault;
-    throttled_until_ = std::max(throttled_until_, core_.now.mono + wait);
+  if (response.status == kHttpTooManyRequests) {
+    throttled_until_ = std::max(throttled_until_, core_.now.mono + ThrottleWait(response));
     return Finish(flight.uid);
   }
   // Switched off in the middle of a pass, or the parent has moved on: nothing is done on what was
@@ -79,8 +71,8 @@ bool Outbox::TakeIn(Uid uid, Slot slot, const ObservedRun& run) {
 }
 
 void Outbox::OnParent(Uid uid, Item& item, const Response& response) {
-  if (response.status == kNotFound) return Forget(uid);
-  if (response.status != kOk) return Failed(uid, response, "read");
+  if (response.status == kHttpNotFound) return Forget(uid);
+  if (response.status != kHttpOk) return Failed(uid, response, "read");
   const Event event = decoder_.DecodeObject(response.body);
   const ObservedRun& run = event.run;
   if (event.type == EventType::kInvalid) return Hold(uid);
@@ -141,13 +133,10 @@ void Outbox::WriteState(Uid uid, Item& item, RetryState state) {
   RetryPatch patch{.resource_version = item.version, .retry = {.state = state}};
   const std::string successor = FormatUid(item.successor);
   if (state == RetryState::kCreated) patch.retry.successor_uid = successor;
-  std::string conditions;
   // A refusal that was recorded is over.
-  if (item.parent.find("\"SuccessorCreated\"") != std::string::npos) {
-    const Result<std::string> others = ConditionsExcept(item.parent, kRefusedCondition);
-    if (others) conditions = *others;
-    patch.conditions = conditions;
-  }
+  const Result<std::string> all = ConditionsExcept(item.parent, "");
+  const Result<std::string> others = ConditionsExcept(item.parent, kSuccessorCondition);
+  if (all && others && *all != *others) patch.conditions = *others;
   item.writing = state;
   Send(uid, Step::kWriteState,
        {.method = Method::kPatch,
@@ -157,12 +146,12 @@ void Outbox::WriteState(Uid uid, Item& item, RetryState state) {
 }
 
 void Outbox::OnWritten(Uid uid, const Response& response) {
-  if (response.status == kConflict) {
+  if (response.status == kHttpConflict) {
     core_.CountOne(Metric::kConflicts, 0, 0);
     return Finish(uid);
   }
-  if (response.status == kNotFound) return Finish(uid);
-  if (response.status != kOk) return Failed(uid, response, "record the retry");
+  if (response.status == kHttpNotFound) return Finish(uid);
+  if (response.status != kHttpOk) return Failed(uid, response, "record the retry");
   const Event event = decoder_.DecodeObject(response.body);
   if (event.type == EventType::kInvalid || event.run.uid != uid) return Hold(uid);
   const Slot slot = items_.at(uid).slot;
@@ -194,12 +183,12 @@ void Outbox::TakeSuccessor(Item& item, const ObservedRun& run) {
 }
 
 void Outbox::OnCreated(Uid uid, Item& item, const Response& response) {
-  if (response.status == kConflict) {
+  if (response.status == kHttpConflict) {
     item.contested = true;
     return ReadSuccessor(uid, item);
   }
-  const bool created = response.status == kCreatedStatus || response.status == kOk;
-  if (!created && response.status >= 400 && response.status < kServerError) {
+  const bool created = response.status == kHttpCreated || response.status == kHttpOk;
+  if (!created && response.status >= 400 && response.status < kHttpServerError) {
     return Refused(uid, item, response);
   }
   if (!created) return Failed(uid, response, "create the successor");
@@ -216,12 +205,12 @@ void Outbox::ReadSuccessor(Uid uid, const Item& item) {
 }
 
 void Outbox::OnSuccessor(Uid uid, Item& item, const Response& response) {
-  if (response.status == kNotFound) {
+  if (response.status == kHttpNotFound) {
     // Deleted since, or a conflict of another kind: later again.
     if (item.contested) return Hold(uid);
     return ListKey(uid, item);
   }
-  if (response.status != kOk) return Failed(uid, response, "read the successor");
+  if (response.status != kHttpOk) return Failed(uid, response, "read the successor");
   const Event event = decoder_.DecodeObject(response.body);
   if (event.type == EventType::kInvalid) return Hold(uid);
   if (ParseUid(event.run.retry_of_uid) != uid) {
@@ -241,7 +230,8 @@ void Outbox::ListKey(Uid uid, const Item& item) {
 
 // Of two unclaimed successors under one key the later one goes; a claimed one stays.
 void Outbox::OnKeyListed(Uid uid, Item& item, const Response& response) {
-  if (response.status != kOk) return Failed(uid, response, "list the runs of the concurrencyKey");
+  if (response.status != kHttpOk)
+    return Failed(uid, response, "list the runs of the concurrencyKey");
   bool another = false;
   bool earlier = false;
   const auto look = [&](const Event& event) {
@@ -269,27 +259,25 @@ void Outbox::OnKeyListed(Uid uid, Item& item, const Response& response) {
 }
 
 void Outbox::OnTwinDeleted(Uid uid, Item& item, const Response& response) {
-  const bool gone =
-      response.status == kOk || response.status == kAccepted || response.status == kNotFound;
-  if (response.status == kConflict) return Finish(uid);  // claimed meanwhile, perhaps
-  if (!gone) return Failed(uid, response, "delete the duplicate successor");
+  if (response.status == kHttpConflict) return Finish(uid);  // claimed meanwhile, perhaps
+  if (!IsGone(response.status)) return Failed(uid, response, "delete the duplicate successor");
   Log(LogLevel::kInfo, "Skipped sync retries: another active run exists", item, item.key);
   WriteState(uid, item, RetryState::kSkipped);
 }
 
 // Quota, admission, a missing right: it is tried again, and the run says why it waits.
 void Outbox::Refused(Uid uid, Item& item, const Response& response) {
-  const std::string detail = Detail(response);
+  const std::string detail = WordsOf(response);
   Log(LogLevel::kWarn, "the successor was refused; it is tried again", item, detail);
   if (detail == item.refusal || stopping_) return Hold(uid);
   item.refusal = detail;
   const RunRecord& record = core_.store.At(item.slot);
-  const Result<std::string> others = ConditionsExcept(item.parent, kRefusedCondition);
+  const Result<std::string> others = ConditionsExcept(item.parent, kSuccessorCondition);
   if (!others) return Hold(uid);
   constexpr std::size_t kMessageMax = 1024;
   const std::string conditions =
       *others + (others->empty() ? "" : ",") +
-      WriteCondition({.type = kRefusedCondition,
+      WriteCondition({.type = kSuccessorCondition,
                       .status = "False",
                       .reason = "Refused",
                       .message = std::string_view(detail).substr(0, kMessageMax),
@@ -307,22 +295,20 @@ void Outbox::Refused(Uid uid, Item& item, const Response& response) {
 // ---- the end ----
 
 void Outbox::OnDeleted(Uid uid, const Response& response) {
-  const bool gone =
-      response.status == kOk || response.status == kAccepted || response.status == kNotFound;
-  if (gone) return Forget(uid);  // the watch tells of the rest
-  if (response.status == kConflict) return Finish(uid);
+  if (IsGone(response.status)) return Forget(uid);  // the watch tells of the rest
+  if (response.status == kHttpConflict) return Finish(uid);
   Failed(uid, response, "delete it");
 }
 
 void Outbox::Failed(Uid uid, const Response& response, std::string_view doing) {
   const Item& item = items_.at(uid);
-  const bool refused = response.status != 0 && response.status < kServerError;
+  const bool refused = response.status != 0 && response.status < kHttpServerError;
   core_.Emit(LogLine{refused ? LogLevel::kError : LogLevel::kWarn,
                      "a request for a finished run failed; it is tried again",
                      {{"run", core_.FullName(core_.store.At(item.slot))},
                       {"request", std::string(doing)},
                       {"status", std::to_string(response.status)},
-                      {"error", Detail(response)}}});
+                      {"error", WordsOf(response)}}});
   Hold(uid);
 }
 

@@ -3,37 +3,27 @@
 #include <array>
 #include <utility>
 
+#include "controller/engine/answers.h"
 #include "controller/engine/reaper.h"
+#include "controller/wire/http_status.h"
 #include "controller/wire/status_patch.h"
 
 namespace jobrun {
 namespace {
 
-// A run whose write is refused is held for so long, doubled each time, up to the maximum.
-constexpr Nanos kHoldFirst = std::chrono::milliseconds(500);
+// A run whose write is refused is held no longer than this.
 constexpr Nanos kHoldMax = std::chrono::minutes(1);
-constexpr int kHoldDoublingsMax = 7;
 constexpr Nanos kVisitAgain = std::chrono::seconds(2);
-constexpr Nanos kThrottleDefault = std::chrono::seconds(1);
-constexpr std::chrono::seconds kThrottleMax{30};
 // Conflicts in a row after which a run is held for a moment: somebody writes to it all the time.
 constexpr int kConflictsInRow = 5;
 
 // A trouble of all runs is said once a minute.
 constexpr Nanos kProblemRepeat = std::chrono::minutes(1);
 
-constexpr int kOk = 200;
-constexpr int kUnauthorized = 401;
-constexpr int kForbidden = 403;
-constexpr int kNotFound = 404;
-constexpr int kConflict = 409;
-constexpr int kTooManyRequests = 429;
-constexpr int kServerError = 500;
-
-bool LacksRight(int status) { return status == kForbidden || status == kUnauthorized; }
+bool LacksRight(int status) { return status == kHttpForbidden || status == kHttpUnauthorized; }
 // Whether the request came as far as the check of what we may do.
 bool TellsOfRights(int status) {
-  return status != 0 && status != kTooManyRequests && status < kServerError;
+  return status != 0 && status != kHttpTooManyRequests && status < kHttpServerError;
 }
 
 }  // namespace
@@ -41,7 +31,7 @@ bool TellsOfRights(int status) {
 void Reaper::OnResponse(const Response& response) {
   const Flight flight = in_flight_.extract(response.id).mapped();
   const bool reading = flight.doing == Doing::kReading;
-  if (response.status == kOk && reading == problem_of_reading_) problem_.clear();
+  if (response.status == kHttpOk && reading == problem_of_reading_) problem_.clear();
   if (!core_.store.Holds(flight.slot, flight.uid)) return;
   if (flight.doing == Doing::kWritingVisit) {
     OnVisited(flight, response);
@@ -74,8 +64,8 @@ Reaper::TakenIn Reaper::TakeIn(const Flight& flight, const Response& response) {
 // The fresh object decides anew. If the run is still dead, it is written with the version just
 // read.
 Reaper::Next Reaper::OnRead(const Flight& flight, const Response& response) {
-  if (response.status == kNotFound) return Next::kForget;
-  if (response.status != kOk) return OnRefused(flight, response);
+  if (response.status == kHttpNotFound) return Next::kForget;
+  if (response.status != kHttpOk) return OnRefused(flight, response);
   const TakenIn taken = TakeIn(flight, response);
   if (taken == TakenIn::kUnreadable) return Next::kHold;
   if (taken == TakenIn::kReplaced) return Next::kForget;
@@ -93,14 +83,14 @@ Reaper::Next Reaper::OnRead(const Flight& flight, const Response& response) {
 }
 
 Reaper::Next Reaper::OnWritten(const Flight& flight, const Response& response) {
-  if (response.status == kOk) {
+  if (response.status == kHttpOk) {
     const TakenIn taken = TakeIn(flight, response);
     if (taken == TakenIn::kReplaced) return Next::kForget;
     return taken == TakenIn::kUnreadable ? Next::kHold : Next::kJudge;
   }
   // Whoever wrote first may have been ourselves, in a write whose answer was lost: the object
   // tells.
-  if (response.status != kConflict) return OnRefused(flight, response);
+  if (response.status != kHttpConflict) return OnRefused(flight, response);
   core_.CountOne(Metric::kConflicts, 0, 0);
   CountReconcile(ReconcileResult::kRequeue);
   Attempt& attempt = AttemptOf(flight.slot);
@@ -116,11 +106,11 @@ Reaper::Next Reaper::OnWritten(const Flight& flight, const Response& response) {
 void Reaper::OnVisited(const Flight& flight, const Response& response) {
   core_.store.At(flight.slot).visiting = false;
   if (TellsOfRights(response.status)) visits_denied_.erase(flight.slot);
-  if (response.status == kOk) {
+  if (response.status == kHttpOk) {
     (void)TakeIn(flight, response);
     return;
   }
-  if (response.status == kTooManyRequests) Throttle(response);
+  if (response.status == kHttpTooManyRequests) Throttle(response);
   Nanos again = kVisitAgain;
   if (LacksRight(response.status) && WantsVisit(flight.slot)) {
     visits_denied_.insert(flight.slot);
@@ -132,7 +122,7 @@ void Reaper::OnVisited(const Flight& flight, const Response& response) {
 
 Reaper::Next Reaper::OnRefused(const Flight& flight, const Response& response) {
   AttemptOf(flight.slot).read_first = true;
-  if (response.status == kTooManyRequests) {
+  if (response.status == kHttpTooManyRequests) {
     Throttle(response);
     return Next::kJudge;
   }
@@ -142,17 +132,14 @@ Reaper::Next Reaper::OnRefused(const Flight& flight, const Response& response) {
 }
 
 void Reaper::Throttle(const Response& response) {
-  const Nanos wait = response.retry_after ? Nanos(std::min(*response.retry_after, kThrottleMax))
-                                          : kThrottleDefault;
-  throttled_until_ = std::max(throttled_until_, core_.now.mono + wait);
+  throttled_until_ = std::max(throttled_until_, core_.now.mono + ThrottleWait(response));
 }
 
 // A refusal for its content is this run's trouble; a missing right is everybody's and makes the
 // controller unready.
 void Reaper::Report(const Flight& flight, const Response& response) {
   const bool reading = flight.doing == Doing::kReading;
-  const std::string detail =
-      response.detail.empty() ? DecodeStatus(response.body).message : response.detail;
+  const std::string detail = WordsOf(response);
   if (LacksRight(response.status)) {
     problem_ = (reading ? "can't read a JobRun: " : "can't write a JobRun's status: ") + detail;
     problem_of_reading_ = reading;
@@ -165,7 +152,7 @@ void Reaper::Report(const Flight& flight, const Response& response) {
 
 void Reaper::LogRefusal(const Flight& flight, const Response& response, const std::string& detail) {
   constexpr std::array<const char*, 3> kRequests = {"read", "verdict", "visit"};
-  const bool refused = response.status != 0 && response.status < kServerError;
+  const bool refused = response.status != 0 && response.status < kHttpServerError;
   core_.Emit(LogLine{refused ? LogLevel::kError : LogLevel::kWarn,
                      refused ? "a request for a run was refused; the run is held"
                              : "the outcome of a request is unknown; the run is read again",
@@ -179,12 +166,10 @@ void Reaper::LogRefusal(const Flight& flight, const Response& response, const st
 void Reaper::Hold(Slot slot) {
   Attempt& attempt = AttemptOf(slot);
   attempt.read_first = true;
-  const int doublings = std::min(attempt.failures++, kHoldDoublingsMax);
-  const Nanos base = std::min({kHoldFirst * (1 << doublings), kHoldMax, core_.backoff_cap});
-  const auto jitter =
-      Nanos(static_cast<Nanos::rep>(static_cast<double>(base.count()) * core_.random.Unit() / 2));
+  const Nanos longest = std::min(kHoldMax, core_.backoff_cap);
+  const Nanos wait = HoldWait(attempt.failures++, longest, core_.random);
   CountReconcile(ReconcileResult::kRequeueAfter);
-  core_.timers.Arm(slot, core_.now.mono + base + jitter);
+  core_.timers.Arm(slot, core_.now.mono + wait);
 }
 
 }  // namespace jobrun

@@ -3,17 +3,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "controller/wire/http_status.h"
+
 namespace jobrun {
 namespace {
 
-constexpr int kHttpOk = 200;
-constexpr int kHttpForbidden = 403;
-constexpr int kHttpNotFound = 404;
-constexpr int kHttpGone = 410;
-constexpr int kHttpBadRequest = 400;
-constexpr int kHttpUnprocessable = 422;
-constexpr int kHttpTooManyRequests = 429;
-constexpr int kHttpServerError = 500;
 // A server that says "later" is believed, but not for longer than this.
 constexpr std::chrono::seconds kRetryAfterMax{30};
 constexpr int kPageObjectsMin = 1;
