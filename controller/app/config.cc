@@ -1,9 +1,5 @@
 #include "controller/app/config.h"
 
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <sstream>
 #include <utility>
 
 #include "controller/app/config_keys.h"
@@ -25,24 +21,19 @@ bool IsDnsLabel(const std::string& name) {
   return alphanumeric(name.front()) && alphanumeric(name.back());
 }
 
-// Moves the complaints that came since the last call to the warnings, with what follows from them.
-class Warnings {
- public:
-  Warnings(YamlReader& reader, std::vector<std::string>& into) : reader_(reader), into_(into) {}
+// Takes a complaint with what follows from it at the start.
+void Warn(LoadedConfig& config, std::string complaint, const std::string& consequence) {
+  config.warnings.push_back(complaint + "; " + consequence);
+  config.mistakes.push_back(std::move(complaint));
+}
 
-  bool Collect(const std::string& consequence) {
-    const bool any = !reader_.bad_values.empty();
-    for (std::string& complaint : reader_.bad_values) {
-      into_.push_back(std::move(complaint) + "; " + consequence);
-    }
-    reader_.bad_values.clear();
-    return any;
-  }
-
- private:
-  YamlReader& reader_;
-  std::vector<std::string>& into_;
-};
+// The same with the complaints that came since the last call; true if there were any.
+bool WarnOfBadValues(LoadedConfig& config, YamlReader& reader, const std::string& consequence) {
+  const bool any = !reader.bad_values.empty();
+  for (std::string& complaint : reader.bad_values) Warn(config, std::move(complaint), consequence);
+  reader.bad_values.clear();
+  return any;
+}
 
 Outcome ReadLanes(YamlReader& reader, const YAML::Node& node, LoadedConfig& config) {
   const auto lanes = reader.Entries(node, "lanes");
@@ -52,23 +43,23 @@ Outcome ReadLanes(YamlReader& reader, const YAML::Node& node, LoadedConfig& conf
                          "expected at most " + std::to_string(kLanesMax) + " lanes, found " +
                              std::to_string(lanes->size()));
   }
-  Warnings warnings(reader, config.warnings);
   auto position = node.begin();
   for (const auto& [name, section] : *lanes) {
     const YAML::Mark mark = (position++)->first.Mark();
     const std::string path = "lanes." + ShownText(name);
     if (!IsDnsLabel(name)) {
       // No run can be in such a lane, so there is nothing to hold.
-      config.warnings.push_back(
-          reader.Complain(mark, path,
-                          "a DNS label (lower-case letters, digits and '-', at most 63)",
-                          ShownText(name)) +
-          "; this lane is left out");
+      Warn(config,
+           reader.Complain(mark, path,
+                           "a DNS label (lower-case letters, digits and '-', at most 63)",
+                           ShownText(name)),
+           "this lane is left out");
       continue;
     }
     Lane lane{.name = name};
     if (Outcome read = reader.ReadSection(section, path, LaneKeys(lane)); !read) return read;
-    const bool held = warnings.Collect("lane " + name + " is held: its runs get no verdict");
+    const bool held =
+        WarnOfBadValues(config, reader, "lane " + name + " is held: its runs get no verdict");
     if (held) lane = Lane{.name = name, .held = true};
     config.settings.lanes.push_back(std::move(lane));
   }
@@ -97,7 +88,7 @@ Result<LoadedConfig> ParseConfig(const std::string& text, const std::string& nam
   Key file = FileKeys(config.settings);
   file.keys.push_back(Key{.name = "lanes", .kind = ValueKind::kNamed});
   if (Outcome read = reader.ReadSection(root, "", file); !read) return read.error();
-  Warnings(reader, config.warnings).Collect("the built-in default is used");
+  (void)WarnOfBadValues(config, reader, "the built-in default is used");
 
   if (root.IsMap() && root["lanes"] && !root["lanes"].IsNull()) {
     const YAML::Node node = root["lanes"];
@@ -108,27 +99,6 @@ Result<LoadedConfig> ParseConfig(const std::string& text, const std::string& nam
   }
   config.not_in_effect = std::move(reader.not_in_effect);
   return config;
-}
-
-Result<std::string> ReadConfigText(const std::string& path) {
-  const auto unreadable = [&path] {
-    return Error{Code::kInvalid, path, std::string("can't be read: ") + std::strerror(errno)};
-  };
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return unreadable();
-  // One byte more than allowed tells a file that is too large, also where its size is not known.
-  std::string text(kConfigBytesMax + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (file.bad() || (file.gcount() == 0 && errno != 0)) return unreadable();
-  text.resize(static_cast<std::size_t>(file.gcount()));
-  return text;
-}
-
-Result<LoadedConfig> LoadConfig(const std::string& path) {
-  const Result<std::string> text = ReadConfigText(path);
-  if (!text) return text.error();
-  return ParseConfig(*text, path);
 }
 
 }  // namespace jobrun

@@ -1,5 +1,4 @@
-// The configuration file: YAML to Settings (docs/configuration.md). Pure but for LoadConfig, which
-// reads the file.
+// The configuration: YAML to Settings (docs/configuration.md). Pure; config_file.h reads the file.
 #pragma once
 
 #include <cstddef>
@@ -20,6 +19,8 @@ struct LoadedConfig {
   Settings settings{};
   // Bad values. In a global setting: the built-in default holds. In a lane: the lane is held.
   std::vector<std::string> warnings{};
+  // The same without what follows from them at the start.
+  std::vector<std::string> mistakes{};
   // Paths of keys that were checked but change nothing in this version.
   std::vector<std::string> not_in_effect{};
 };
@@ -27,8 +28,5 @@ struct LoadedConfig {
 // Fails when the file as a whole can't be trusted: unreadable, too large, not YAML, an unknown key,
 // a key that stands twice, lanes that are no mapping or too many. `name` stands in the messages.
 [[nodiscard]] Result<LoadedConfig> ParseConfig(const std::string& text, const std::string& name);
-// The file's bytes; one more than allowed of a file that is too large.
-[[nodiscard]] Result<std::string> ReadConfigText(const std::string& path);
-[[nodiscard]] Result<LoadedConfig> LoadConfig(const std::string& path);
 
 }  // namespace jobrun

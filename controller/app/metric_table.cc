@@ -62,8 +62,7 @@ constexpr std::array<MetricRow, kMetricIdCount> kTable = {{
      "jobrun_finalized_total",
      kCounter,
      "Runs with exit code 0 and all gates met that the controller moved to Succeeded, because "
-     "their "
-     "worker did not.",
+     "their worker did not.",
      kLaneOnly,
      {}},
     {MetricId::kRetries,

@@ -8,6 +8,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "controller/app/config_file.h"
+
 namespace jobrun {
 namespace {
 
@@ -250,11 +252,11 @@ TEST(ConfigTest, WhatIsShownStaysOnOneLine) {
 // ---- files ----
 
 TEST(LoadConfigTest, SaysWhyAFileCantBeRead) {
-  const auto missing = LoadConfig("/nonexistent/c.yaml");
+  const auto missing = ConfigFile("/nonexistent/c.yaml").Load();
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().ToString(),
             "/nonexistent/c.yaml: can't be read: No such file or directory");
-  const auto directory = LoadConfig("/tmp");
+  const auto directory = ConfigFile("/tmp").Load();
   ASSERT_FALSE(directory);
   EXPECT_EQ(directory.error().ToString(), "/tmp: can't be read: Is a directory");
 }
@@ -263,13 +265,13 @@ TEST(LoadConfigTest, ReadsFilesAndBoundsThem) {
   const auto path = std::filesystem::temp_directory_path() /
                     ("jobrun-config-" + std::to_string(::getpid()) + ".yaml");
   std::ofstream(path) << "reaping: DryRun\n";
-  const auto config = LoadConfig(path);
+  const auto config = ConfigFile(path).Load();
   ASSERT_TRUE(config) << config.error().ToString();
   EXPECT_EQ(config->settings.reaping, Reaping::kDryRun);
   std::ofstream(path) << "";
-  EXPECT_TRUE(LoadConfig(path));
+  EXPECT_TRUE(ConfigFile(path).Load());
   std::ofstream(path) << std::string(kConfigBytesMax + 10, '#');
-  EXPECT_FALSE(LoadConfig(path));
+  EXPECT_FALSE(ConfigFile(path).Load());
   std::filesystem::remove(path);
 }
 
