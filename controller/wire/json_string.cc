@@ -1,4 +1,4 @@
-#include "controller/wire/status_patch.h"
+#include "controller/wire/json_string.h"
 
 namespace jobrun {
 namespace {

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <utility>
 
-#include "controller/wire/status_patch.h"
+#include "controller/wire/json_string.h"
 
 namespace jobrun::json {
 

@@ -77,7 +77,4 @@ struct RetryPatch {
 // can't be read is not.
 [[nodiscard]] std::vector<std::string> TrueConditions(std::string_view conditions_json);
 
-// Appends `text` as a JSON string with its quotes. Invalid UTF-8 becomes U+FFFD.
-void AppendJsonString(std::string& out, std::string_view text);
-
 }  // namespace jobrun

@@ -1,29 +1,19 @@
 // Runs whose work has exited, that were cancelled, or that must progress.
 #include <gtest/gtest.h>
 
-#include "tests/engine/engine_harness.h"
+#include "tests/engine/verdict_harness.h"
 
 namespace jobrun {
 namespace {
 
 using namespace std::chrono_literals;  // NOLINT
 
-RunText Beating(const std::string& name = "a") { return RunText(name).Claimed().Beat(1); }
 RunText& Next(RunText& run) { return run.Version(run.version + 1); }
 
 constexpr const char* kGated = R"("completionGates":[{"conditionType":"data/copied"}])";
 constexpr const char* kGateFalse = R"({"type":"data/copied","status":"False"})";
 constexpr const char* kGateTrue =
     R"({"type":"x","status":"False"},{"type":"data/copied","status":"True"})";
-
-// The one request open writes the verdict of this reason.
-void ExpectVerdict(const EngineHarness& engine, std::string_view reason) {
-  ASSERT_EQ(engine.Requests().size(), 1U);
-  const Request& request = engine.Requests()[0];
-  EXPECT_EQ(request.method, Method::kPatch);
-  EXPECT_NE(request.body.find("\"reason\":\"" + std::string(reason) + "\""), std::string::npos)
-      << request.body;
-}
 
 TEST(EngineEndingTest, ARecordedExitCodeStopsEveryRuleButTheGrace) {
   EngineHarness engine;

@@ -1,23 +1,12 @@
 // Which runs the engine reaps, and when: observed change, the start, policies, gates.
 #include <gtest/gtest.h>
 
-#include "tests/engine/engine_harness.h"
+#include "tests/engine/verdict_harness.h"
 
 namespace jobrun {
 namespace {
 
 using namespace std::chrono_literals;  // NOLINT
-
-RunText Beating(const std::string& name = "a") { return RunText(name).Claimed().Beat(1); }
-
-// The one request open is the verdict of this reason.
-void ExpectVerdict(const EngineHarness& engine, std::string_view reason) {
-  ASSERT_EQ(engine.Requests().size(), 1U);
-  const Request& request = engine.Requests()[0];
-  EXPECT_EQ(request.method, Method::kPatch);
-  EXPECT_NE(request.body.find("\"reason\":\"" + std::string(reason) + "\""), std::string::npos)
-      << request.body;
-}
 
 TEST(EngineTest, ASilentRunIsReapedAtItsTimeoutAndNotBefore) {
   EngineHarness engine;

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "controller/base/rfc3339.h"
+#include "controller/wire/json_string.h"
 #include "tests/wire/recorded.h"
 
 namespace jobrun {
