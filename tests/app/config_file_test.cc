@@ -1,6 +1,7 @@
 #include "controller/app/config_file.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <fstream>
@@ -23,7 +24,9 @@ class ConfigFileTest : public testing::Test {
     return timeout ? std::to_string(timeout->count()) : "unset";
   }
 
-  const std::string path_ = testing::TempDir() + "/config-file-test.yaml";
+  // One per process: ctest runs these tests side by side.
+  const std::string path_ =
+      testing::TempDir() + "/config-file-test." + std::to_string(getpid()) + ".yaml";
   ConfigFile file_{path_};
 };
 
