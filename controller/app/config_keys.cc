@@ -190,11 +190,20 @@ Key BreakerKeys() {
                   Whole("holdSeconds", 0, 86400), Choice("override", {"None", "Open", "Closed"})}));
 }
 
-Key ExecutorKeys() {
-  return NotInEffect(
-      Section("executors", {Key{.name = "enabled", .kind = ValueKind::kSwitch},
-                            Key{.name = "selector", .kind = ValueKind::kText, .max = 4096},
-                            Whole("deadChecks", 1, 100), Whole("checkSeconds", 1, 3600)}));
+Key ExecutorKeys(ExecutorChecks& into) {
+  return Section(
+      "executors",
+      {Key{.name = "enabled",
+           .kind = ValueKind::kSwitch,
+           .take = [&into](const Value& value) { into.enabled = value.whole != 0; }},
+       Key{.name = "selector",
+           .kind = ValueKind::kText,
+           .max = 4096,
+           .take = [&into](const Value& value) { into.selector = value.text; }},
+       Whole("deadChecks", 1, 100,
+             [&into](const Value& value) { into.dead_checks = static_cast<int>(value.whole); }),
+       Whole("checkSeconds", 1, 3600,
+             [&into](const Value& value) { into.check = Seconds(value.whole); })});
 }
 
 // client-go's order: a lease outlives the attempts to renew it, which outlive one retry.
@@ -227,7 +236,7 @@ Key FileKeys(Settings& settings) {
                     settings.reaping = static_cast<Reaping>(value.whole);
                   }),
            ThresholdKeys("defaults", settings.defaults), RateLimitKeys(settings.rate_limit),
-           GraceKeys(settings.grace), BreakerKeys(), ExecutorKeys(),
+           GraceKeys(settings.grace), BreakerKeys(), ExecutorKeys(settings.executors),
            NotInEffect(Section("canary", {Whole("periodSeconds", 1, 60)})), LeaderElectionKeys()});
 }
 

@@ -39,6 +39,7 @@ constexpr std::array<LabelRow, 1> kListResult = {{{"result", kListResultNames, {
 constexpr std::array<LabelRow, 1> kEventType = {{{"type", kEventTypeNames, {}}}};
 constexpr std::array<LabelRow, 2> kReconcileLabels = {
     {{"controller", kControllerNames, {}}, {"result", kReconcileResultNames, {}}}};
+constexpr std::array<LabelRow, 1> kCheckResult = {{{"result", kExecutorCheckNames, {}}}};
 constexpr std::array<LabelRow, 3> kRequestLabels = {
     {{"code", {}, "the HTTP status, or `<error>` when no whole answer came"},
      {"method", kMethodNames, {}},
@@ -127,6 +128,12 @@ constexpr std::array<MetricRow, kMetricIdCount> kTable = {{
      "Decisions about runs, by result.",
      kReconcileLabels,
      {}},
+    {MetricId::kExecutorChecks,
+     "jobrun_executor_checks_total",
+     kCounter,
+     "Live reads of pods that their watch says are gone or finished.",
+     kCheckResult,
+     {}},
     {MetricId::kRequests,
      "rest_client_requests_total",
      kCounter,
@@ -201,6 +208,8 @@ static_assert(InOrder());
 static_assert(static_cast<int>(Metric::kReaps) == static_cast<int>(MetricId::kReaps));
 static_assert(static_cast<int>(Metric::kDetectionLag) == static_cast<int>(MetricId::kDetectionLag));
 static_assert(static_cast<int>(Metric::kReconcile) == static_cast<int>(MetricId::kReconcile));
+static_assert(static_cast<int>(Metric::kExecutorChecks) ==
+              static_cast<int>(MetricId::kExecutorChecks));
 
 std::string FormatSeconds(double seconds) {
   std::array<char, 32> text{};

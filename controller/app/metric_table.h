@@ -27,6 +27,7 @@ enum class MetricId : std::uint8_t {
   kLists,
   kWatchEvents,
   kReconcile,
+  kExecutorChecks,
   kRequests,
   kRequestDuration,
   kRuns,
@@ -43,7 +44,7 @@ enum class MetricId : std::uint8_t {
   kProcessOpenFds,
   kProcessMaxFds,
 };
-inline constexpr std::size_t kMetricIdCount = 28;
+inline constexpr std::size_t kMetricIdCount = 29;
 
 enum class SeriesKind : std::uint8_t { kCounter, kGauge, kHistogram };
 

@@ -20,6 +20,11 @@ Subject Core::SubjectOf(const RunRecord& record) const {
               .policy = PolicyOf(record),
               .since = record.since,
               .started_at = record.started_at};
+  if (record.has_executor && settings.executors.enabled) {
+    const RunExecutor& executor = executors.at(record.uid);
+    run.executor_lost_since = executor.lost_since;
+    run.executor_fate = executor.fate;
+  }
   if (!record.has_details) return run;
   const RunDetails& of_run = details.at(record.uid);
   run.exit_code = of_run.exit_code;

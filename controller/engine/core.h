@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "controller/base/random.h"
+#include "controller/engine/executor.h"
 #include "controller/engine/io.h"
 #include "controller/engine/policy_table.h"
 #include "controller/engine/server_clock.h"
@@ -58,7 +59,8 @@ struct Core {
   Nanos backoff_cap{std::chrono::seconds(30)};  // no wait is longer: far below the shortest timeout
   // Runs by lane label and phase.
   std::vector<std::array<std::uint64_t, kPhaseCount>> runs_by_lane{};
-  std::unordered_map<Uid, RunDetails, UidHash> details{};  // of records with has_details
+  std::unordered_map<Uid, RunDetails, UidHash> details{};     // of records with has_details
+  std::unordered_map<Uid, RunExecutor, UidHash> executors{};  // of records with has_executor
 
   void Emit(Effect effect) { effects->push_back(std::move(effect)); }
   void CountOne(Metric metric, LaneIndex lane, std::uint8_t label, double value = 1) {

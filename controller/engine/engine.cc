@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "controller/engine/core.h"
+#include "controller/engine/executors.h"
 #include "controller/engine/intake.h"
 #include "controller/engine/outbox.h"
 #include "controller/engine/reaper.h"
@@ -23,15 +24,20 @@ constexpr Nanos kBackoffCapMin = std::chrono::milliseconds(200);
 constexpr Nanos kBackoffCapMax = std::chrono::seconds(30);
 constexpr std::size_t kScopesMax = 255;
 
+std::vector<WatchScope>& Bounded(std::vector<WatchScope>& scopes) {
+  if (scopes.size() > kScopesMax) scopes.resize(kScopesMax);
+  return scopes;
+}
+
 }  // namespace
 
 struct Engine::Impl {
   Impl(EngineOptions options, const Clocks& start)
       : core(options.settings, std::move(options.process_id), start.mono, options.seed),
         intake(core, decoder),
+        executors(core, decoder, Bounded(options.scopes), options.seed),
         outbox(core, intake, decoder),
-        reaper(core, intake, outbox, decoder) {
-    if (options.scopes.size() > kScopesMax) options.scopes.resize(kScopesMax);
+        reaper({core, intake, executors, outbox, decoder}) {
     for (WatchScope& scope : options.scopes) {
       const auto index = static_cast<std::uint8_t>(watches.size());
       watches.push_back(std::make_unique<RunWatch>(RunWatch::Parts{core, intake, reaper, decoder},
@@ -43,6 +49,7 @@ struct Engine::Impl {
   EventDecoder decoder;
   Core core;
   Intake intake;
+  Executors executors;
   Outbox outbox;
   Reaper reaper;
   std::vector<std::unique_ptr<RunWatch>> watches;
@@ -68,6 +75,11 @@ struct Engine::Impl {
   void LookAt(Slot slot);
   void CapBackoff();
   void AskToWake();
+  template <class Each>
+  void EachWatch(Each each) {
+    for (const auto& watch : watches) each(*watch);
+    for (const auto& watch : executors.Watches()) each(*watch);
+  }
   [[nodiscard]] bool Synced() const;
   [[nodiscard]] Snapshot TakeSnapshot() const;
 };
@@ -91,16 +103,18 @@ void Engine::Impl::Begin(const Clocks& clocks, Effects& effects) {
   if (std::exchange(started, true)) return;
   CapBackoff();
   for (const auto& watch : watches) watch->Machine().Start(core.now.mono);
+  executors.Start();
 }
 
 void Engine::Impl::Finish() {
   if (!stopping) {
     CapBackoff();
-    for (const auto& watch : watches) {
-      watch->Machine().OnWake(core.now.mono);
-      watch->TellLate();
-    }
+    EachWatch([this](CollectionWatch& watch) {
+      watch.Machine().OnWake(core.now.mono);
+      watch.TellLate();
+    });
     JudgeDue();
+    executors.Pump();
     reaper.Pump();
     outbox.Pump();
     last_sweep = core.now.mono;
@@ -119,6 +133,7 @@ void Engine::Impl::LookAt(Slot slot) {
   if (IsTerminal(core.store.At(slot).phase)) {
     outbox.Attend(slot);
   } else {
+    executors.Look(slot);
     reaper.Judge(slot);
   }
 }
@@ -128,7 +143,7 @@ void Engine::Impl::CapBackoff() {
   const Nanos cap =
       std::clamp(core.policies.ShortestTimeout() / kBackoffPart, kBackoffCapMin, kBackoffCapMax);
   core.backoff_cap = cap;
-  for (const auto& watch : watches) watch->Machine().CapBackoff(cap);
+  EachWatch([cap](CollectionWatch& watch) { watch.Machine().CapBackoff(cap); });
 }
 
 void Engine::Impl::AskToWake() {
@@ -139,7 +154,8 @@ void Engine::Impl::AskToWake() {
   sooner(core.timers.Next());
   sooner(reaper.NextWake());
   sooner(outbox.NextWake());
-  for (const auto& watch : watches) sooner(watch->Machine().NextWake());
+  sooner(executors.NextWake());
+  EachWatch([&](const CollectionWatch& watch) { sooner(watch.Machine().NextWake()); });
   // The host wakes us no earlier than asked, so a wake that is already asked for serves.
   if (asked_wake && *asked_wake > core.now.mono && *asked_wake <= next) return;
   asked_wake = next;
@@ -149,17 +165,17 @@ void Engine::Impl::AskToWake() {
 void Engine::Impl::Take(const StreamOpened& opened) {
   if (opened.date) core.server.Observe(*opened.date, opened.sent_at, opened.received_at);
   core.now.server = core.server.At(core.now.mono);
-  for (const auto& watch : watches) watch->Machine().OnOpened(opened, core.now.mono);
+  EachWatch([&](CollectionWatch& watch) { watch.Machine().OnOpened(opened, core.now.mono); });
 }
 
 void Engine::Impl::Take(const StreamEvents& events) {
-  for (const auto& watch : watches) {
-    if (watch->Machine().Owns(events.id)) watch->OnEvents(events);
-  }
+  EachWatch([&](CollectionWatch& watch) {
+    if (watch.Machine().Owns(events.id)) watch.OnEvents(events);
+  });
 }
 
 void Engine::Impl::Take(const StreamClosed& closed) {
-  for (const auto& watch : watches) watch->Machine().OnClosed(closed, core.now.mono);
+  EachWatch([&](CollectionWatch& watch) { watch.Machine().OnClosed(closed, core.now.mono); });
 }
 
 void Engine::Impl::Take(const Response& response) {
@@ -173,7 +189,11 @@ void Engine::Impl::Take(const Response& response) {
     outbox.OnResponse(response);
     return;
   }
-  for (const auto& watch : watches) watch->Machine().OnResponse(response, core.now.mono);
+  if (executors.Owns(response.id)) {
+    if (const std::optional<Slot> slot = executors.OnResponse(response)) LookAt(*slot);
+    return;
+  }
+  EachWatch([&](CollectionWatch& watch) { watch.Machine().OnResponse(response, core.now.mono); });
 }
 
 void Engine::Impl::Take(const ConfigLoaded& config) {
@@ -184,6 +204,9 @@ void Engine::Impl::Take(const ConfigLoaded& config) {
   intake.OnPoliciesReloaded(before);
   reaper.OnSettings();
   outbox.OnSettings();
+  if (executors.OnSettings()) {
+    for (const auto& watch : watches) watch->Machine().Resync(core.now.mono);
+  }
   core.store.ForEach([this](Slot slot, const RunRecord&) { LookAt(slot); });
 }
 
@@ -193,6 +216,7 @@ void Engine::Impl::Take(const StopAsked&) {
   if (std::exchange(stopping, true)) return;
   reaper.Stop();
   outbox.Stop();
+  executors.Stop();
   for (const auto& watch : watches) watch->Stop();
 }
 

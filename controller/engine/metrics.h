@@ -20,15 +20,16 @@ enum class Metric : std::uint8_t {
   kSuppressed,  // lane, cause
   kConflicts,   // a status write lost to another writer
   kInvalidObjects,
-  kDisputed,      // lane: a heartbeat came after the verdict
-  kDetectionLag,  // histogram, seconds from the engine's own due time to the committed write
-  kWatchOpens,    // watches opened
-  kWatchEnds,     // cause: why a watch ended
-  kLists,         // result
-  kWatchEvents,   // type
-  kReconcile,     // result: what a decision led to
+  kDisputed,        // lane: a heartbeat came after the verdict
+  kDetectionLag,    // histogram, seconds from the engine's own due time to the committed write
+  kWatchOpens,      // watches opened
+  kWatchEnds,       // cause: why a watch ended
+  kLists,           // result
+  kWatchEvents,     // type
+  kReconcile,       // result: what a decision led to
+  kExecutorChecks,  // result: what a live read of a pod showed
 };
-inline constexpr std::size_t kMetricCount = static_cast<std::size_t>(Metric::kReconcile) + 1;
+inline constexpr std::size_t kMetricCount = static_cast<std::size_t>(Metric::kExecutorChecks) + 1;
 
 // Count::label of kRetries.
 enum class RetryResult : std::uint8_t { kCreated, kSkipped, kBlocked, kExhausted, kNotDue };
@@ -52,5 +53,8 @@ inline constexpr std::array<std::string_view, 3> kListResultNames = {"complete",
 enum class ReconcileResult : std::uint8_t { kSuccess, kRequeue, kRequeueAfter, kError };
 inline constexpr std::array<std::string_view, 4> kReconcileResultNames = {"success", "requeue",
                                                                           "requeue_after", "error"};
+
+enum class ExecutorCheck : std::uint8_t { kAlive, kDead, kUnknown };
+inline constexpr std::array<std::string_view, 3> kExecutorCheckNames = {"alive", "dead", "unknown"};
 
 }  // namespace jobrun

@@ -20,14 +20,15 @@ std::string Milliseconds(Nanos time) {
 
 }  // namespace
 
-Reaper::Reaper(Core& core, Intake& intake, Outbox& outbox, EventDecoder& decoder)
-    : core_(core),
-      intake_(intake),
-      outbox_(outbox),
-      decoder_(decoder),
-      reaps_(core.settings.rate_limit.reaps_per_second, core.settings.rate_limit.burst),
-      visit_rate_(core.settings.rate_limit.visits_per_second,
-                  core.settings.rate_limit.visits_per_second) {}
+Reaper::Reaper(const Parts& parts)
+    : core_(parts.core),
+      intake_(parts.intake),
+      executors_(parts.executors),
+      outbox_(parts.outbox),
+      decoder_(parts.decoder),
+      reaps_(core_.settings.rate_limit.reaps_per_second, core_.settings.rate_limit.burst),
+      visit_rate_(core_.settings.rate_limit.visits_per_second,
+                  core_.settings.rate_limit.visits_per_second) {}
 
 void Reaper::OnSettings() {
   const RateLimit& limit = core_.settings.rate_limit;
@@ -60,11 +61,16 @@ void Reaper::Judge(Slot slot) {
   }
 }
 
+bool Reaper::WantsStart(const RunRecord& record) const {
+  return !record.start_recorded && NeedsStartTime(core_.PolicyOf(record));
+}
+
 bool Reaper::WantsVisit(Slot slot) const {
   const RunRecord& record = core_.store.At(slot);
   const Policy& policy = core_.PolicyOf(record);
-  return record.phase == Phase::kRunning && !record.being_deleted && !record.start_recorded &&
-         policy.reaping == Reaping::kEnabled && !policy.held && NeedsStartTime(policy) &&
+  return record.phase == Phase::kRunning && !record.being_deleted &&
+         policy.reaping == Reaping::kEnabled && !policy.held &&
+         (WantsStart(record) || executors_.WantsRecord(record)) &&
          core_.settings.rate_limit.visits_per_second > 0;
 }
 
@@ -101,11 +107,14 @@ void Reaper::Suppress(Slot slot, Reason reason, Suppression cause) {
 void Reaper::OnSeen(const Intake::Seen& seen, const ObservedRun& run) {
   if (seen.forgotten != kNoSlot) {
     Drop(seen.forgotten);
+    executors_.Forget(run.uid);
     outbox_.Forget(run.uid);
   }
   if (seen.slot == kNoSlot) return;
   if (seen.became_terminal) Committed(seen.slot, run);
+  if (!IsTerminal(run.phase)) executors_.OnSeen(seen.slot, run);
   if (IsTerminal(run.phase)) {
+    executors_.Forget(run.uid);
     outbox_.OnSeen(seen.slot, run);
   } else if (seen.judge) {
     Judge(seen.slot);
@@ -215,6 +224,11 @@ void Reaper::ReadAnew(Slot slot, Reason reason) {
        {.target = RunTarget(core_.namespaces.Name(record.name_space), record.name.get())});
 }
 
+std::string_view Reaper::CauseOf(const RunRecord& record, Reason reason) const {
+  if (reason != Reason::kExecutorLost) return {};
+  return core_.executors.at(record.uid).cause;
+}
+
 void Reaper::WriteVerdict(Slot slot, Reason reason, std::string_view foreign_conditions) {
   const RunRecord& record = core_.store.At(slot);
   const std::string id = core_.process_id + "-" + std::to_string(++verdicts_);
@@ -235,6 +249,7 @@ void Reaper::WriteVerdict(Slot slot, Reason reason, std::string_view foreign_con
                                .generation = record.generation,
                                .reason = reason,
                                .message = message,
+                               .cause = CauseOf(record, reason),
                                .verdict_id = id,
                                .at = server.Known() ? server.earliest : record.started_at,
                                .foreign_conditions = foreign_conditions,
@@ -249,12 +264,17 @@ void Reaper::BeginVisit(Slot slot) {
     visits_denied_.erase(slot);
     return;
   }
+  const bool finds = executors_.WantsRecord(record);
+  const std::string condition = finds ? executors_.FoundCondition(record) : "";
+  VisitPatch patch{.resource_version = record.resource_version, .condition = condition};
+  if (WantsStart(record)) patch.start_time = record.started_at;
+  // A merge patch would wipe the conditions of others.
+  const bool adds = finds && record.foreign_conditions;
   Send(slot, Doing::kWritingVisit, {},
        {.method = Method::kPatch,
         .target = StatusTarget(core_.namespaces.Name(record.name_space), record.name.get()),
-        .content_type = std::string(kMergePatchType),
-        .body = WriteVisitPatch(
-            {.resource_version = record.resource_version, .start_time = record.started_at})});
+        .content_type = std::string(adds ? kJsonPatchType : kMergePatchType),
+        .body = adds ? WriteVisitJsonPatch(patch) : WriteVisitPatch(patch)});
 }
 
 void Reaper::Send(Slot slot, Doing doing, Reason reason, Request request) {
@@ -280,6 +300,7 @@ void Reaper::CountReconcile(ReconcileResult result) {
 
 void Reaper::Forget(Slot slot) {
   Drop(slot);
+  executors_.Forget(core_.store.At(slot).uid);
   outbox_.Forget(core_.store.At(slot).uid);
   intake_.Forget(slot);
 }

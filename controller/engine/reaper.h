@@ -10,6 +10,7 @@
 #include <unordered_set>
 
 #include "controller/engine/core.h"
+#include "controller/engine/executors.h"
 #include "controller/engine/intake.h"
 #include "controller/engine/outbox.h"
 #include "controller/engine/token_bucket.h"
@@ -18,7 +19,14 @@ namespace jobrun {
 
 class Reaper {
  public:
-  Reaper(Core& core, Intake& intake, Outbox& outbox, EventDecoder& decoder);
+  struct Parts {
+    Core& core;
+    Intake& intake;
+    Executors& executors;
+    Outbox& outbox;
+    EventDecoder& decoder;
+  };
+  explicit Reaper(const Parts& parts);
 
   // Decides about a run: sets its timer, queues its verdict or its first visit, or leaves it.
   void Judge(Slot slot);
@@ -87,7 +95,9 @@ class Reaper {
   void Report(const Flight& flight, const Response& response);
   void LogRefusal(const Flight& flight, const Response& response, const std::string& detail);
 
+  [[nodiscard]] bool WantsStart(const RunRecord& record) const;
   [[nodiscard]] bool WantsVisit(Slot slot) const;
+  [[nodiscard]] std::string_view CauseOf(const RunRecord& record, Reason reason) const;
   void Drop(Slot slot);  // nothing of it waits to be written any more
   void Committed(Slot slot, const ObservedRun& run);
   [[nodiscard]] bool GateShut(Slot slot, Reason reason);
@@ -99,6 +109,7 @@ class Reaper {
 
   Core& core_;
   Intake& intake_;
+  Executors& executors_;
   Outbox& outbox_;
   EventDecoder& decoder_;
   TokenBucket reaps_;

@@ -42,12 +42,23 @@ struct Grace {
   int intervals{2};
 };
 
+// Row 5 of the verdict table: pods named in status.executor.
+struct ExecutorChecks {
+  bool enabled{false};
+  std::string selector{};  // labels of the pods that are watched; empty: all
+  int dead_checks{2};      // live reads in a row that must find the pod dead
+  Seconds check{10};       // between two of them
+
+  bool operator==(const ExecutorChecks&) const = default;
+};
+
 struct Settings {
   Reaping reaping{Reaping::kEnabled};
   Thresholds defaults{};
   std::vector<Lane> lanes{};
   RateLimit rate_limit{};
   Grace grace{};
+  ExecutorChecks executors{};
 };
 
 }  // namespace jobrun

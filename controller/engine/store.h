@@ -41,11 +41,12 @@ struct RunRecord {
   bool being_deleted : 1 {false};
   bool start_recorded : 1 {false};  // status.startTime is set
   bool foreign_conditions : 1 {false};
-  bool queued : 1 {false};       // its verdict waits to be sent
-  bool busy : 1 {false};         // its verdict is being written, or read anew for it
-  bool visiting : 1 {false};     // its first visit is queued or under way
-  bool has_details : 1 {false};  // Core::details holds more about it
-  bool disputed : 1 {false};     // its worker was heard of after its end
+  bool queued : 1 {false};        // its verdict waits to be sent
+  bool busy : 1 {false};          // its verdict is being written, or read anew for it
+  bool visiting : 1 {false};      // its first visit is queued or under way
+  bool has_details : 1 {false};   // Core::details holds more about it
+  bool has_executor : 1 {false};  // Core::executors holds its pod
+  bool disputed : 1 {false};      // its worker was heard of after its end
 };
 static_assert(sizeof(RunRecord) <= 88);
 

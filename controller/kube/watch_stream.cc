@@ -206,7 +206,7 @@ bool WatchStream::Impl::HandOn(std::size_t body_bytes) {
     const LineSplitter::Found found = splitter.Next(line);
     if (found == LineSplitter::Found::kNeedMore) break;
     if (found == LineSplitter::Found::kLine) {
-      events.push_back(decoder.DecodeLine(line));
+      events.push_back(decoder.DecodeLine(line, open.watched));
     } else {
       events.push_back({.type = EventType::kInvalid,
                         .message = "a line of the watch is longer than any object may be"});

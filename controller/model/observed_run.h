@@ -34,6 +34,8 @@ struct ObservedRun {
   std::string_view claimed_at{};
   std::string_view last_heartbeat_at{};
   std::string_view start_time{};
+  std::string_view executor_pod{};  // status.executor.podName
+  std::string_view executor_uid{};
   std::string_view progress{};
   std::optional<std::int32_t> exit_code{};
   std::string_view completion_time{};
@@ -49,8 +51,10 @@ struct ObservedRun {
   std::string_view conditions_json{};  // the whole list; read where a gate depends on it
 };
 
-// The types of the conditions that this controller writes.
+// The types of the conditions that this controller writes: the verdict's, which its write makes
+// anew, and that the executor was seen alive, which stays.
 inline constexpr std::string_view kSucceededCondition = "Succeeded";
 inline constexpr std::string_view kStuckCondition = "Stuck";
+inline constexpr std::string_view kExecutorFoundCondition = "ExecutorFound";
 
 }  // namespace jobrun

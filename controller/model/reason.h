@@ -17,6 +17,7 @@ enum class Reason : std::uint8_t {
   kExitNonZero,
   kDeadlineExceeded,
   kCancelled,
+  kExecutorLost,
   kHeartbeatTimeout,
   kHeartbeatNeverStarted,
   kClaimExpired,
@@ -31,7 +32,7 @@ struct ReasonInfo {
   bool retryable;  // retried unless the run or its lane names the reasons itself
 };
 
-inline constexpr std::size_t kReasonCount = 11;
+inline constexpr std::size_t kReasonCount = 12;
 // The reasons that jobrun_reaps_total counts: all but FinalizedByController.
 inline constexpr std::size_t kReapReasonCount = kReasonCount - 1;
 inline constexpr std::array<ReasonInfo, kReasonCount> kReasons = {{
@@ -40,6 +41,7 @@ inline constexpr std::array<ReasonInfo, kReasonCount> kReasons = {{
     {"ExitNonZero", Phase::kFailed, true},
     {"DeadlineExceeded", Phase::kFailed, false},
     {"Cancelled", Phase::kFailed, false},
+    {"ExecutorLost", Phase::kStuck, true},
     {"HeartbeatTimeout", Phase::kStuck, true},
     {"HeartbeatNeverStarted", Phase::kStuck, true},
     {"ClaimExpired", Phase::kStuck, true},

@@ -10,8 +10,8 @@ namespace {
 
 constexpr rules::Rule kPendingRules[] = {rules::PendingDeadline, rules::Cancelled};
 constexpr rules::Rule kRunningRules[] = {
-    rules::Deadline,     rules::Cancelled,  rules::HeartbeatLost, rules::NeverBeat,
-    rules::ClaimExpired, rules::NoProgress, rules::Backstop};
+    rules::Deadline,  rules::Cancelled,    rules::ExecutorLost, rules::HeartbeatLost,
+    rules::NeverBeat, rules::ClaimExpired, rules::NoProgress,   rules::Backstop};
 // Whatever else may be wrong with a run, its work is over: only how it ended is open.
 constexpr rules::Rule kExitedRules[] = {rules::Finalize, rules::Backstop};
 
@@ -58,6 +58,8 @@ std::string VerdictMessage(const Subject& run, Reason reason) {
     case Reason::kCancelled:
       if (run.phase == Phase::kPending) return "cancelled before it was claimed";
       return "cancelled, and still running after " + InSeconds(policy.cancel_grace);
+    case Reason::kExecutorLost:
+      return "executor lost: " + std::string(run.executor_fate);
     case Reason::kHeartbeatTimeout:
       return "no heartbeat for " + InSeconds(policy.heartbeat_timeout);
     case Reason::kHeartbeatNeverStarted:

@@ -36,6 +36,11 @@ struct Subject {
   std::string_view unmet_gate{};             // a completion gate that is not True; empty: all are
   Silence progress_since{};                  // when its present progress was first seen here
   std::optional<Silence> cancelled_since{};  // when it was first seen to be cancelled
+
+  // When the loss of the pod it runs in was confirmed, and the words for it: "pod a: out of
+  // memory".
+  std::optional<Silence> executor_lost_since{};
+  std::string_view executor_fate{};
 };
 
 // Nothing can make this run due but a change of the object or of the configuration.

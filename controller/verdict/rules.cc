@@ -54,6 +54,11 @@ Outcome Cancelled(const Subject& run, const Now& now) {
   return Since(*run.cancelled_since, now, grace, Reason::kCancelled);
 }
 
+Outcome ExecutorLost(const Subject& run, const Now& now) {
+  if (!run.executor_lost_since) return NeverDue{};
+  return Since(*run.executor_lost_since, now, Seconds(0), Reason::kExecutorLost);
+}
+
 Outcome HeartbeatLost(const Subject& run, const Now& now) {
   if (!Heartbeating(run)) return NeverDue{};
   return Silent(run, now, run.policy.heartbeat_timeout, Reason::kHeartbeatTimeout);

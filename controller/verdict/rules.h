@@ -33,6 +33,9 @@ using Rule = Outcome (*)(const Subject&, const Now&);
 // Row 4 too. It was cancelled: at once while nobody has claimed it, else after its grace to stop.
 [[nodiscard]] Outcome Cancelled(const Subject& run, const Now& now);
 
+// Row 5. The pod it runs in is gone or finished, by as many looks in a row as are asked for.
+[[nodiscard]] Outcome ExecutorLost(const Subject& run, const Now& now);
+
 // Row 6. It has sent heartbeats, and the last change of them was seen a timeout ago.
 [[nodiscard]] Outcome HeartbeatLost(const Subject& run, const Now& now);
 

@@ -109,6 +109,14 @@ void Reflector::Wait(Then then, std::optional<std::chrono::seconds> retry_after,
   wake_ = now + wait;
 }
 
+void Reflector::Resync(Mono now) {
+  if (state_ == State::kWaiting) then_ = Then::kList;
+  if (state_ != State::kWatching) return;
+  host_.Close(std::exchange(stream_, 0));
+  host_.OnStreamEnded(StreamEnd::kTransport);
+  BeginSync(now);
+}
+
 void Reflector::OnWake(Mono now) {
   if (!wake_ || now < *wake_) return;
   wake_.reset();

@@ -91,6 +91,8 @@ class Reflector {
   void OnEvents(const StreamEvents& events, Mono now);
   void OnClosed(const StreamClosed& closed, Mono now);
   void OnResponse(const Response& response, Mono now);
+  // Everything is to be told again: a list begins now, unless one is coming anyway.
+  void Resync(Mono now);
   // Call at or after NextWake.
   void OnWake(Mono now);
 

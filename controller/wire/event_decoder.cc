@@ -38,7 +38,7 @@ EventType ParseType(std::string_view name) {
 // One watch line: {"type": …, "object": …} in either order.
 class LineReader {
  public:
-  explicit LineReader(Scratch& scratch) : scratch_(scratch) {}
+  LineReader(Scratch& scratch, Watched watched) : scratch_(scratch), watched_(watched) {}
 
   Event Read(ondemand::parser& parser, std::string_view line) {
     ondemand::document document;
@@ -48,7 +48,7 @@ class LineReader {
         json::EachField(root, [this](std::string_view key,
                                      ondemand::value& value) { return ReadField(key, value); }) &&
         json::AtEnd(document);
-    if (!object_) object_.emplace(scratch_, false);
+    if (!object_) object_.emplace(scratch_, watched_, false);
     return sound ? Judge() : object_->InvalidEvent(kBrokenLine);
   }
 
@@ -58,7 +58,7 @@ class LineReader {
       type_ = ParseType(json::Text(value, scratch_).value_or(std::string_view()));
     } else if (key == "object") {
       const bool may_be_bookmark = !type_ || *type_ == EventType::kBookmark;
-      object_.emplace(scratch_, may_be_bookmark);
+      object_.emplace(scratch_, watched_, may_be_bookmark);
       return object_->Read(value);
     }
     return true;
@@ -81,6 +81,7 @@ class LineReader {
   }
 
   Scratch& scratch_;
+  Watched watched_;
   std::optional<EventType> type_{};
   std::optional<json::ObjectReader> object_{};
 };
@@ -88,8 +89,8 @@ class LineReader {
 // A list: {"metadata": …, "items": […]} in either order.
 class PageReader {
  public:
-  PageReader(Scratch& scratch, const std::function<void(const Event&)>& each)
-      : scratch_(scratch), each_(each) {}
+  PageReader(Scratch& scratch, Watched watched, const std::function<void(const Event&)>& each)
+      : scratch_(scratch), watched_(watched), each_(each) {}
 
   Result<EventDecoder::Page> Read(std::string_view padded) {
     // Of this call only: `each` may use the decoder, and a page's parser is too large to keep.
@@ -137,13 +138,14 @@ class PageReader {
   }
 
   bool ReadItem(ondemand::value& item) {
-    json::ObjectReader object(scratch_, false);
+    json::ObjectReader object(scratch_, watched_, false);
     if (!object.Read(item)) return false;
     each_(object.RunEvent(EventType::kAdded));
     return true;
   }
 
   Scratch& scratch_;
+  Watched watched_;
   const std::function<void(const Event&)>& each_;
   EventDecoder::Page page_{};
   bool has_items_{false};
@@ -167,8 +169,8 @@ EventDecoder::~EventDecoder() = default;
 EventDecoder::EventDecoder(EventDecoder&&) noexcept = default;
 EventDecoder& EventDecoder::operator=(EventDecoder&&) noexcept = default;
 
-Event EventDecoder::DecodeLine(std::string_view line) {
-  return LineReader(impl_->line_scratch).Read(impl_->line_parser, line);
+Event EventDecoder::DecodeLine(std::string_view line, Watched watched) {
+  return LineReader(impl_->line_scratch, watched).Read(impl_->line_parser, line);
 }
 
 void EventDecoder::Reset() {
@@ -176,12 +178,12 @@ void EventDecoder::Reset() {
   json::Shrink(impl_->line_parser);
 }
 
-Event EventDecoder::DecodeObject(std::string_view text) {
+Event EventDecoder::DecodeObject(std::string_view text, Watched watched) {
   impl_->text_scratch.Reset();
   json::Shrink(impl_->line_parser);
   ondemand::document document;
   ondemand::object root;
-  json::ObjectReader object(impl_->text_scratch, false);
+  json::ObjectReader object(impl_->text_scratch, watched, false);
   const bool sound =
       json::OpenObject(impl_->line_parser, json::CopyPadded(impl_->text, text), document, root) &&
       object.ReadFields(root) && json::AtEnd(document);
@@ -190,11 +192,11 @@ Event EventDecoder::DecodeObject(std::string_view text) {
 
 Result<EventDecoder::Page> EventDecoder::DecodePage(std::string_view text,
                                                     const std::function<void(const Event&)>& each,
-                                                    std::size_t readable) {
+                                                    std::size_t readable, Watched watched) {
   impl_->text_scratch.Reset();
   const bool in_place = readable >= text.size() + simdjson::SIMDJSON_PADDING;
   const std::string_view padded = in_place ? text : json::CopyPadded(impl_->text, text);
-  return PageReader(impl_->text_scratch, each).Read(padded);
+  return PageReader(impl_->text_scratch, watched, each).Read(padded);
 }
 
 Result<Thresholds> EventDecoder::DecodeThresholds(std::string_view spec_json) {

@@ -30,11 +30,11 @@ class EventDecoder {
   // escapes are unescaped into scratch memory that lives until Reset, so that a batch of events can
   // be handed on together. Of parts that are skipped (managedFields, payload) only UTF-8, string
   // ends and the number of brackets are checked.
-  [[nodiscard]] Event DecodeLine(std::string_view line);
+  [[nodiscard]] Event DecodeLine(std::string_view line, Watched watched = Watched::kJobRuns);
   void Reset();
 
-  // A JobRun as a GET or PATCH answers it: an Event of type kModified, or kInvalid.
-  [[nodiscard]] Event DecodeObject(std::string_view text);
+  // An object as a GET or PATCH answers it: an Event of type kModified, or kInvalid.
+  [[nodiscard]] Event DecodeObject(std::string_view text, Watched watched = Watched::kJobRuns);
 
   struct Page {
     std::string resource_version;  // opaque: goes back as it came
@@ -48,7 +48,8 @@ class EventDecoder {
   // place, otherwise copied.
   [[nodiscard]] Result<Page> DecodePage(std::string_view text,
                                         const std::function<void(const Event&)>& each,
-                                        std::size_t readable = 0);
+                                        std::size_t readable = 0,
+                                        Watched watched = Watched::kJobRuns);
 
   // The spec of an object (ObservedRun::spec_json); an empty text says nothing. kInvalid names the
   // field and what was expected.

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "controller/base/time.h"
+#include "controller/model/observed_pod.h"
 #include "controller/model/observed_run.h"
 
 namespace jobrun {
@@ -21,6 +22,9 @@ enum class RequestClass : std::uint8_t {
   kControl,  // discovery, lists: few, large
   kLease,    // leader election
 };
+
+// The collections that are watched.
+enum class Watched : std::uint8_t { kJobRuns, kPods, kLeases };
 
 using RequestId = std::uint64_t;
 using StreamId = std::uint64_t;
@@ -53,6 +57,7 @@ struct Response {
 // StreamEvents and one StreamClosed.
 struct OpenStream {
   StreamId id{0};
+  Watched watched{Watched::kJobRuns};  // how its objects are decoded
   std::string target{};
   Nanos open_deadline{std::chrono::seconds(10)};  // until the status line and headers
   Nanos idle_deadline{std::chrono::seconds(90)};  // longest silence of an open stream
@@ -85,9 +90,12 @@ struct Event {
   EventType type{EventType::kInvalid};
   bool initial_events_end{false};     // kBookmark: a WatchList has told all there was
   std::uint64_t resource_version{0};  // kBookmark
-  ObservedRun run{};           // kAdded, kModified, kDeleted; kInvalid: names, where readable
-  int status_code{0};          // kError: e.g. 410
-  std::string_view message{};  // kError: the server's words. kInvalid: what is wrong with it
+  ObservedRun run{};  // kAdded, kModified, kDeleted; kInvalid: names, where readable. Of other
+                      // kinds of objects their metadata only
+  ObservedPod pod{};  // of a pod
+  std::string_view renew_time{};  // of a Lease: spec.renewTime
+  int status_code{0};             // kError: e.g. 410
+  std::string_view message{};     // kError: the server's words. kInvalid: what is wrong with it
 };
 
 struct StreamEvents {

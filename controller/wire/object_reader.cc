@@ -52,6 +52,9 @@ bool ObjectReader::ReadFields(ondemand::object& object) {
 
 bool ObjectReader::ReadField(std::string_view key, ondemand::value& value) {
   if (key == "metadata") return ReadMetadata(value);
+  if (watched_ == Watched::kPods && key == "status") return witness_.ReadPodStatus(value);
+  if (watched_ == Watched::kLeases && key == "spec") return witness_.ReadLeaseSpec(value);
+  if (watched_ != Watched::kJobRuns && (key == "spec" || key == "status")) return true;
   if (key == "spec") return ReadSpec(value);
   if (key == "status") return ReadStatus(value);
   if (key == "code") {
@@ -91,6 +94,7 @@ bool ObjectReader::ReadMetadataField(std::string_view key, ondemand::value& valu
     std::string_view text;
     TakeText(value, text, "metadata.deletionTimestamp: expected a string");
     run_.being_deleted = !text.empty();
+    witness_.pod.deletion_timestamp = text;
   } else if (may_be_bookmark_ && key == "annotations") {
     return ReadAnnotations(value);
   }
@@ -158,12 +162,30 @@ bool ObjectReader::ReadStatusField(std::string_view key, ondemand::value& value)
     TakePhase(value);
   } else if (key == "exitCode") {
     TakeExitCode(value);
+  } else if (key == "executor") {
+    return ReadExecutor(value);
   } else if (key == "retry") {
     return ReadRetry(value);
   } else if (key == "conditions") {
     return ReadConditions(value);
   }
   return true;
+}
+
+bool ObjectReader::ReadExecutor(ondemand::value& value) {
+  if (IsNull(value)) return true;
+  if (!IsObject(value)) {
+    Blame("status.executor: expected an object");
+    return true;
+  }
+  return EachField(value, [this](std::string_view key, ondemand::value& field) {
+    if (key == "podName") {
+      TakeText(field, run_.executor_pod, "status.executor.podName: expected a string");
+    } else if (key == "podUID") {
+      TakeText(field, run_.executor_uid, "status.executor.podUID: expected a string");
+    }
+    return true;
+  });
 }
 
 bool ObjectReader::ReadRetry(ondemand::value& value) {
@@ -298,6 +320,7 @@ void ObjectReader::Blame(std::string_view problem) {
 
 std::string_view ObjectReader::FirstProblem() const {
   if (!problem_.empty()) return problem_;
+  if (!witness_.problem.empty()) return witness_.problem;
   if (run_.name.empty()) return "metadata.name: expected a name, found none";
   if (run_.name_space.empty()) return "metadata.namespace: expected a name, found none";
   if (run_.uid.IsNone()) return "metadata.uid: expected a UUID, found none";
@@ -312,6 +335,8 @@ Event ObjectReader::RunEvent(EventType type) const {
   Event event;
   event.type = type;
   event.run = run_;
+  event.pod = witness_.pod;
+  event.renew_time = witness_.renew_time;
   return event;
 }
 

@@ -1,5 +1,5 @@
-// Reads one API object of a watch or list: a JobRun, a bookmark or a Status. Only the .cc files of
-// wire/ include it.
+// Reads one API object of a watch or list: a JobRun, a pod, a Lease, a bookmark or a Status. Only
+// the .cc files of wire/ include it.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +7,7 @@
 
 #include "controller/wire/exchange.h"
 #include "controller/wire/json_cursor.h"
+#include "controller/wire/witness_reader.h"
 
 namespace jobrun::json {
 
@@ -15,8 +16,11 @@ namespace jobrun::json {
 class ObjectReader {
  public:
   // `may_be_bookmark`: annotations are looked at as well.
-  ObjectReader(Scratch& scratch, bool may_be_bookmark)
-      : scratch_(scratch), may_be_bookmark_(may_be_bookmark) {}
+  ObjectReader(Scratch& scratch, Watched watched, bool may_be_bookmark)
+      : scratch_(scratch),
+        watched_(watched),
+        may_be_bookmark_(may_be_bookmark),
+        witness_(scratch) {}
 
   // Reads the object's fields once, in any order; of duplicate keys the last one counts. False when
   // the JSON is broken.
@@ -24,7 +28,7 @@ class ObjectReader {
   [[nodiscard]] bool ReadFields(ondemand::object& object);
 
   // The event that the object makes. `type` is kAdded, kModified or kDeleted: kInvalid comes back
-  // when the object is no sound JobRun.
+  // when the object is no sound one of its kind.
   [[nodiscard]] Event RunEvent(EventType type) const;
   [[nodiscard]] Event BookmarkEvent() const;
   [[nodiscard]] Event ErrorEvent() const;
@@ -37,6 +41,7 @@ class ObjectReader {
   [[nodiscard]] bool ReadAnnotations(ondemand::value& value);
   [[nodiscard]] bool ReadSpec(ondemand::value& value);
   [[nodiscard]] bool ReadRetryOf(ondemand::value& value);
+  [[nodiscard]] bool ReadExecutor(ondemand::value& value);
   [[nodiscard]] bool ReadStatus(ondemand::value& value);
   [[nodiscard]] bool ReadStatusField(std::string_view key, ondemand::value& value);
   [[nodiscard]] bool ReadRetry(ondemand::value& value);
@@ -56,7 +61,9 @@ class ObjectReader {
   [[nodiscard]] std::string_view FirstProblem() const;
 
   Scratch& scratch_;
+  Watched watched_;
   bool may_be_bookmark_;
+  WitnessReader witness_;
   ObservedRun run_{};
   bool has_created_{false};
   bool initial_events_end_{false};

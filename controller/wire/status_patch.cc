@@ -57,8 +57,9 @@ std::string WriteVerdictPatch(const VerdictPatch& patch) {
   json::Writer writer = OpenStatusPatch(patch.resource_version);
   writer.Text("phase", PhaseName(reason.phase))
       .Text("reason", reason.name)
-      .Text("message", patch.message)
-      .Text("verdictID", patch.verdict_id)
+      .Text("message", patch.message);
+  if (!patch.cause.empty()) writer.Text("cause", patch.cause);
+  writer.Text("verdictID", patch.verdict_id)
       .Text("completionTime", FormatMicroTime(patch.at))
       .Number("observedGeneration", patch.generation);
   if (patch.retry) WriteRetry(writer, *patch.retry);
@@ -76,7 +77,24 @@ std::string WriteRetryPatch(const RetryPatch& patch) {
 
 std::string WriteVisitPatch(const VisitPatch& patch) {
   json::Writer writer = OpenStatusPatch(patch.resource_version);
-  return writer.Text("startTime", FormatMicroTime(patch.start_time)).Close().Close().Take();
+  if (patch.start_time) writer.Text("startTime", FormatMicroTime(*patch.start_time));
+  if (!patch.condition.empty()) writer.Key("conditions").Raw("[").Raw(patch.condition).Raw("]");
+  return writer.Close().Close().Take();
+}
+
+std::string WriteVisitJsonPatch(const VisitPatch& patch) {
+  json::Writer writer;
+  writer.Raw("[").Open().Text("op", "test").Text("path", "/metadata/resourceVersion");
+  writer.Text("value", std::to_string(patch.resource_version)).Close();
+  if (patch.start_time) {
+    writer.Raw(",").Open().Text("op", "add").Text("path", "/status/startTime");
+    writer.Text("value", FormatMicroTime(*patch.start_time)).Close();
+  }
+  if (!patch.condition.empty()) {
+    writer.Raw(",").Open().Text("op", "add").Text("path", "/status/conditions/-");
+    writer.Key("value").Raw(patch.condition).Close();
+  }
+  return writer.Raw("]").Take();
 }
 
 }  // namespace jobrun

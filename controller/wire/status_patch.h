@@ -32,6 +32,7 @@ struct VerdictPatch {
   std::uint64_t generation{0};
   Reason reason{};
   std::string_view message{};
+  std::string_view cause{};  // empty: none
   std::string_view verdict_id{};
   ServerTime at{};  // completionTime and lastTransitionTime: the API server's clock
   std::string_view foreign_conditions{};
@@ -50,12 +51,18 @@ struct Condition {
 };
 [[nodiscard]] std::string WriteCondition(const Condition& condition);
 
-// The first visit of a Running run: when it started, on the API server's clock.
+// The first visit of a Running run: when it started, on the API server's clock, and that its
+// executor was seen alive (`condition`, as WriteCondition makes it). At least one of the two.
 struct VisitPatch {
   std::uint64_t resource_version{0};
-  ServerTime start_time{};
+  std::optional<ServerTime> start_time{};
+  std::string_view condition{};
 };
+// For a run without conditions.
 [[nodiscard]] std::string WriteVisitPatch(const VisitPatch& patch);
+// For a run that has some, which stay as they are: a JSON patch.
+[[nodiscard]] std::string WriteVisitJsonPatch(const VisitPatch& patch);
+inline constexpr std::string_view kJsonPatchType = "application/json-patch+json";
 
 // What was decided, or has become, of the retry of a run that ended. `conditions`: the whole list
 // that is to stand afterwards, as raw JSON elements; without it conditions are left alone.
@@ -76,5 +83,9 @@ struct RetryPatch {
 // The types of the conditions in `conditions_json` (a JSON list, or empty) that are True. What
 // can't be read is not.
 [[nodiscard]] std::vector<std::string> TrueConditions(std::string_view conditions_json);
+
+// The message of the condition of this type, if it is there and True.
+[[nodiscard]] std::optional<std::string> TrueConditionMessage(std::string_view conditions_json,
+                                                              std::string_view type);
 
 }  // namespace jobrun

@@ -1,19 +1,29 @@
 #include "controller/wire/targets.h"
 
+#include <array>
+
 namespace jobrun {
 namespace {
 
-constexpr std::string_view kApi = "/apis/jobrun.dev/v1";
+// Of Watched.
+struct Collection {
+  std::string_view api;
+  std::string_view plural;
+};
+constexpr std::array<Collection, 3> kCollections = {{{"/apis/jobrun.dev/v1", "/jobruns"},
+                                                     {"/api/v1", "/pods"},
+                                                     {"/apis/coordination.k8s.io/v1", "/leases"}}};
 
 bool IsUnreserved(char c) {
   return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
          c == '.' || c == '_' || c == '~';
 }
 
-std::string CollectionPath(std::string_view name_space) {
-  std::string path(kApi);
+std::string CollectionPath(std::string_view name_space, Watched watched = Watched::kJobRuns) {
+  const Collection& collection = kCollections.at(static_cast<std::size_t>(watched));
+  std::string path(collection.api);
   if (!name_space.empty()) path.append("/namespaces/").append(EncodeQuery(name_space));
-  return path.append("/jobruns");
+  return path.append(collection.plural);
 }
 
 // Appends name=value to a target; nothing for an empty value.
@@ -26,7 +36,7 @@ void AddParameter(std::string& target, std::string_view name, std::string_view v
 }  // namespace
 
 std::string ListTarget(const WatchScope& scope, const ListOptions& options) {
-  std::string target = CollectionPath(scope.name_space);
+  std::string target = CollectionPath(scope.name_space, scope.watched);
   if (options.limit > 0) AddParameter(target, "limit", std::to_string(options.limit));
   AddParameter(target, "continue", options.continue_token);
   AddParameter(target, "labelSelector", scope.selector);
@@ -34,7 +44,7 @@ std::string ListTarget(const WatchScope& scope, const ListOptions& options) {
 }
 
 std::string WatchTarget(const WatchScope& scope, const WatchOptions& options) {
-  std::string target = CollectionPath(scope.name_space);
+  std::string target = CollectionPath(scope.name_space, scope.watched);
   AddParameter(target, "watch", "true");
   AddParameter(target, "allowWatchBookmarks", "true");
   AddParameter(target, "timeoutSeconds", std::to_string(options.timeout.count()));
@@ -49,6 +59,14 @@ std::string WatchTarget(const WatchScope& scope, const WatchOptions& options) {
 
 std::string RunTarget(std::string_view name_space, std::string_view name) {
   return CollectionPath(name_space).append("/").append(EncodeQuery(name));
+}
+
+std::string PodTarget(std::string_view name_space, std::string_view name) {
+  return CollectionPath(name_space, Watched::kPods).append("/").append(EncodeQuery(name));
+}
+
+std::string LeaseTarget(std::string_view name_space, std::string_view name) {
+  return CollectionPath(name_space, Watched::kLeases).append("/").append(EncodeQuery(name));
 }
 
 std::string CreateTarget(std::string_view name_space) { return CollectionPath(name_space); }

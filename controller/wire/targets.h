@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "controller/wire/exchange.h"
+
 namespace jobrun {
 
 // What the controller watches: all namespaces when `name_space` is empty; all labels when
@@ -13,6 +15,7 @@ namespace jobrun {
 struct WatchScope {
   std::string name_space{};
   std::string selector{};
+  Watched watched{Watched::kJobRuns};
 };
 
 struct ListOptions {
@@ -30,6 +33,8 @@ struct WatchOptions {
 [[nodiscard]] std::string ListTarget(const WatchScope& scope, const ListOptions& options);
 [[nodiscard]] std::string WatchTarget(const WatchScope& scope, const WatchOptions& options);
 [[nodiscard]] std::string RunTarget(std::string_view name_space, std::string_view name);
+[[nodiscard]] std::string PodTarget(std::string_view name_space, std::string_view name);
+[[nodiscard]] std::string LeaseTarget(std::string_view name_space, std::string_view name);
 [[nodiscard]] std::string CreateTarget(std::string_view name_space);
 // The active (not terminal) runs of a concurrencyKey; consistent, because it names no version.
 [[nodiscard]] std::string ActiveOfKeyTarget(std::string_view name_space, std::string_view key);

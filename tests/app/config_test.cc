@@ -58,7 +58,16 @@ TEST(ConfigTest, TheExampleOfTheDocumentsIsRead) {
 
 TEST(ConfigTest, WhatHasNoEffectYetIsNamedOnce) {
   EXPECT_THAT(Parsed(ReadExample()).not_in_effect,
-              ElementsAre("breaker", "executors", "canary", "leaderElection"));
+              ElementsAre("breaker", "canary", "leaderElection"));
+}
+
+TEST(ConfigTest, ExecutorsAreRead) {
+  const ExecutorChecks read =
+      Parsed("executors: {enabled: true, selector: 'a=b', deadChecks: 3, checkSeconds: 20}\n")
+          .settings.executors;
+  EXPECT_EQ(read, (ExecutorChecks{
+                      .enabled = true, .selector = "a=b", .dead_checks = 3, .check = Seconds(20)}));
+  EXPECT_EQ(Parsed("").settings.executors, ExecutorChecks{});
 }
 
 TEST(ConfigTest, NothingSaidMeansDefaults) {

@@ -32,6 +32,7 @@ class EngineHarness {
     wake_.reset();
     stream_ = 0;
     last_stream_ = {};
+    witness_streams_.clear();
     engine_.emplace(std::move(options), clocks_);
     Give(Woke{});
   }
@@ -65,16 +66,35 @@ class EngineHarness {
         .id = stream_, .date = ServerNow(), .sent_at = clocks_.mono, .received_at = clocks_.mono});
   }
   void Watch(const RunText& run, std::string_view type = "MODIFIED") { Lines({run.Line(type)}); }
-  void Lines(const std::vector<std::string>& lines) {
+  void Lines(const std::vector<std::string>& lines) { Tell(stream_, Watched::kJobRuns, lines); }
+
+  // The same for what tells of runs from the outside.
+  void SyncWitnesses(Watched watched, std::vector<std::string> lines) {
+    Give(StreamOpened{.id = witness_streams_.at(watched),
+                      .date = ServerNow(),
+                      .sent_at = clocks_.mono,
+                      .received_at = clocks_.mono});
+    lines.push_back(
+        R"({"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"100","annotations":{"k8s.io/initial-events-end":"true"}}}})");
+    Tell(witness_streams_.at(watched), watched, lines);
+  }
+  void Witness(Watched watched, const std::string& line) {
+    Tell(witness_streams_.at(watched), watched, {line});
+  }
+  void CutWitnesses(Watched watched, int status) {
+    Give(StreamClosed{.id = witness_streams_.at(watched), .status = status, .detail = "no"});
+  }
+
+  void Tell(StreamId stream, Watched watched, const std::vector<std::string>& lines) {
     std::vector<std::string> padded = lines;
     std::vector<Event> events;
     decoder_.Reset();
     for (std::string& line : padded) {
       const std::size_t size = line.size();
       line.append(128, ' ');
-      events.push_back(decoder_.DecodeLine(std::string_view(line).substr(0, size)));
+      events.push_back(decoder_.DecodeLine(std::string_view(line).substr(0, size), watched));
     }
-    Give(StreamEvents{.id = stream_, .events = events});
+    Give(StreamEvents{.id = stream, .events = events});
   }
   void CutStream(int status = 0) { Give(StreamClosed{.id = stream_, .status = status}); }
 
@@ -145,6 +165,13 @@ class EngineHarness {
   [[nodiscard]] std::optional<Mono> Wake() const { return wake_; }
   [[nodiscard]] Mono Time() const { return clocks_.mono; }
   [[nodiscard]] const OpenStream& LastStream() const { return last_stream_; }
+  // The target of the last watch opened; empty when there was none.
+  [[nodiscard]] std::string WitnessTarget(Watched watched) { return witness_targets_[watched]; }
+  [[nodiscard]] bool WatchesWitnesses(Watched watched) const {
+    const auto found = witness_streams_.find(watched);
+    return found != witness_streams_.end() &&
+           std::ranges::find(closed_, found->second) == closed_.end();
+  }
   [[nodiscard]] ServerTime ServerNow() const {
     // A `Date` header is cut to the second.
     return kServerStart + std::chrono::floor<Seconds>(clocks_.mono.time_since_epoch());
@@ -154,11 +181,16 @@ class EngineHarness {
   void SetTime(Mono mono) { clocks_ = {mono, Boot(mono.time_since_epoch())}; }
 
   void Note(OpenStream& open) {
+    if (open.watched != Watched::kJobRuns) {
+      witness_streams_[open.watched] = open.id;
+      witness_targets_[open.watched] = open.target;
+      return;
+    }
     ++streams_opened_;
     stream_ = open.id;
     last_stream_ = open;
   }
-  void Note(CloseStream&) {}
+  void Note(CloseStream& close) { closed_.push_back(close.id); }
   void Note(SendRequest& request) { requests_.push_back(std::move(request)); }
   void Note(WakeAt& wake) { wake_ = wake.at; }
   void Note(Count& count) {
@@ -180,6 +212,9 @@ class EngineHarness {
   EventDecoder decoder_;
   StreamId stream_{0};
   OpenStream last_stream_{};
+  std::map<Watched, StreamId> witness_streams_;
+  std::map<Watched, std::string> witness_targets_;
+  std::vector<StreamId> closed_;
   int streams_opened_{0};
   std::vector<Request> requests_;
   std::map<std::pair<Metric, std::uint8_t>, double> counts_;

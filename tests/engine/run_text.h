@@ -32,6 +32,7 @@ struct RunText {
   std::string heartbeat;
   std::string start_time;
   std::string progress;
+  std::string executor;  // status.executor's content
   std::optional<int> exit_code;
   std::string reason;
   std::string verdict_id;
@@ -74,6 +75,10 @@ struct RunText {
     conditions = std::move(content);
     return *this;
   }
+  RunText& Executor(const std::string& pod, Uid of) {
+    executor = R"("podName":")" + pod + R"(","podUID":")" + FormatUid(of) + R"(","nodeName":"n")";
+    return *this;
+  }
   RunText& Retry(std::string content) {
     retry = std::move(content);
     return *this;
@@ -103,6 +108,7 @@ struct RunText {
     Field(out, "lastHeartbeatAt", heartbeat);
     Field(out, "startTime", start_time);
     Field(out, "progress", progress);
+    if (!executor.empty()) out += ",\"executor\":{" + executor + "}";
     if (exit_code) out += ",\"exitCode\":" + std::to_string(*exit_code);
     Field(out, "reason", reason);
     Field(out, "verdictID", verdict_id);

@@ -122,6 +122,7 @@ class SoakModel {
         return From(run_.claimed, Said(&Thresholds::backstop));
       case Reason::kPendingDeadlineExceeded:
       case Reason::kCompletionGateUnmet:
+      case Reason::kExecutorLost:  // no executors here: tests/engine/executors_test.cc
       case Reason::kExitNonZero:
       case Reason::kFinalizedByController:
         return {};

@@ -121,5 +121,20 @@ TEST(NoProgressTest, SilenceComesFirst) {
       Reaped(Reason::kHeartbeatTimeout, 1h - 150s));
 }
 
+// ---- rule 5: the executor ----
+
+TEST(ExecutorLostTest, ComesAfterTheDeadlineAndBeforeTheSilence) {
+  const auto dead = [] { return Running().ClaimedAgo(1h).HasBeaten().SilentFor(1h); };
+  EXPECT_EQ(Decide(dead().ExecutorLostAgo(3s), kNow), Reaped(Reason::kExecutorLost, 3s));
+  EXPECT_EQ(Decide(dead().ExecutorLostAgo(3s).WithDeadline(1h), kNow),
+            Reaped(Reason::kDeadlineExceeded));
+}
+
+TEST(ExecutorLostTest, IsNoneOfAPendingOrAnExitedRun) {
+  EXPECT_EQ(Decide(Pending().ExecutorLostAgo(3s), kNow), Decision(Ignore{}));
+  EXPECT_EQ(Decide(Running().ClaimedAgo(1h).ExitedAgo(1s, 0).ExecutorLostAgo(3s), kNow),
+            DueIn(299s));
+}
+
 }  // namespace
 }  // namespace jobrun

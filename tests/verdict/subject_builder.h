@@ -79,6 +79,10 @@ class SubjectBuilder {
     run_.unmet_gate = gate;
     return *this;
   }
+  SubjectBuilder& ExecutorLostAgo(Nanos ago) {
+    run_.executor_lost_since = kNow.silence - ago;
+    return *this;
+  }
   SubjectBuilder& CancelledAgo(Nanos age) {
     run_.cancelled_since = kNow.silence - age;
     return *this;
