@@ -3,7 +3,7 @@
 // server puts HTTP in front of it, the simulation calls it directly.
 //
 // What it serves: JobRuns (schema and CEL rules straight from crds/jobruns.yaml), Leases, Events in
-// both API groups, Namespaces, Pods (as records; nothing runs them), the CRD itself, access reviews
+// both API groups, Namespaces, Pods (nothing runs them), the CRD itself, access reviews
 // (always allowed), discovery, OpenAPI v3 and tables. What is missing compared with a real server
 // is in docs of the folder's README.
 #pragma once
@@ -77,7 +77,8 @@ class ApiModel {
   Reply Patch(const Target& target, const Request& request, WriteOptions options, Shape shape);
   Reply Delete(const ResourcePath& path, const Query& query, const Request& request,
                ServerTime now);
-  Reply DeleteMany(const ResourcePath& path, const Query& query, const WriteOptions& options);
+  Reply DeleteMany(const ResourcePath& path, const Query& query, const DeleteOptions& asked,
+                   const WriteOptions& options);
   Reply Show(const ResourceType& type, const Written& written, Shape shape, ServerTime now) const;
   void CreateInitialObjects(ServerTime now);
 

@@ -1,7 +1,9 @@
 // The front of the write path: what the method, the query and the headers of a write mean.
 #include <algorithm>
+#include <charconv>
 
 #include "tests/api_model/api_model.h"
+#include "tests/api_model/pod_rules.h"
 #include "tests/api_model/protobuf.h"
 
 namespace jobrun {
@@ -75,18 +77,33 @@ Or<ParsedJson> ReadBody(const std::string& media, const std::string& body) {
   return json;
 }
 
-Or<Preconditions> ReadPreconditions(const std::string& body, WriteOptions& options) {
-  Preconditions preconditions;
-  if (body.empty()) return preconditions;
+Or<DeleteOptions> ReadDeleteOptions(const Query& query, const std::string& body,
+                                    WriteOptions& options) {
+  DeleteOptions asked;
+  if (body.empty()) {
+    const std::string grace = query.Get("gracePeriodSeconds");
+    if (grace.empty()) return asked;
+    std::int64_t seconds = 0;
+    const auto [end, error] = std::from_chars(grace.data(), grace.data() + grace.size(), seconds);
+    if (error != std::errc() || end != grace.data() + grace.size()) {
+      return BadRequest("strconv.ParseInt: parsing " + Quote(grace) + ": invalid syntax");
+    }
+    asked.grace_seconds = seconds;
+    return asked;
+  }
   const ParsedJson parsed = ParseJson(body);
   if (!parsed.error.empty()) return BadRequest("error decoding DeleteOptions: " + parsed.error);
   if (const Json* given = Member(parsed.value, "preconditions")) {
-    preconditions.uid = StringMember(*given, "uid");
-    preconditions.resource_version = StringMember(*given, "resourceVersion");
+    asked.uid = StringMember(*given, "uid");
+    asked.resource_version = StringMember(*given, "resourceVersion");
+  }
+  const Json* grace = Member(parsed.value, "gracePeriodSeconds");
+  if (grace != nullptr && grace->is_number_integer()) {
+    asked.grace_seconds = grace->get<std::int64_t>();
   }
   const Json* dry_run = Member(parsed.value, "dryRun");
   if (dry_run != nullptr && *dry_run == Json::array({"All"})) options.dry_run = true;
-  return preconditions;
+  return asked;
 }
 
 Json DeletedStatus(const ResourceType& type, const Json& object) {
@@ -144,17 +161,19 @@ Reply ApiModel::Delete(const ResourcePath& path, const Query& query, const Reque
                        ServerTime now) {
   auto options = ReadWriteOptions(query, request, now);
   if (!options.ok()) return RefusalReply(options.refusal());
-  if (path.name.empty()) return DeleteMany(path, query, options.value());
-  auto preconditions = ReadPreconditions(request.body, options.value());
-  if (!preconditions.ok()) return RefusalReply(preconditions.refusal());
+  auto asked = ReadDeleteOptions(query, request.body, options.value());
+  if (!asked.ok()) return RefusalReply(asked.refusal());
+  if (path.name.empty()) return DeleteMany(path, query, asked.value(), options.value());
   const Target target{path.type, path.ns, path.name, ""};
-  auto written = writer_.Delete(target, preconditions.value(), options.value());
+  auto written = writer_.Delete(target, asked.value(), options.value());
   if (!written.ok()) return RefusalReply(written.refusal());
-  if (!written.value().deleted) return Show(*path.type, written.value(), Shape::kObject, now);
+  if (!written.value().deleted || IsPod(*path.type)) {
+    return Show(*path.type, written.value(), Shape::kObject, now);
+  }
   return JsonReply(200, DeletedStatus(*path.type, written.value().object->value));
 }
 
-Reply ApiModel::DeleteMany(const ResourcePath& path, const Query& query,
+Reply ApiModel::DeleteMany(const ResourcePath& path, const Query& query, const DeleteOptions& asked,
                            const WriteOptions& options) {
   auto list = ReadListQuery(path, query);
   if (!list.ok()) return RefusalReply(list.refusal());
@@ -163,7 +182,7 @@ Reply ApiModel::DeleteMany(const ResourcePath& path, const Query& query,
   Json items = Json::array();
   for (const VersionPtr& item : page.value().items) {
     const std::string name(StringMember(item->value.at("metadata"), "name"));
-    auto written = writer_.Delete({path.type, path.ns, name, ""}, {}, options);
+    auto written = writer_.Delete({path.type, path.ns, name, ""}, asked, options);
     if (!written.ok() && written.refusal().code != 404) return RefusalReply(written.refusal());
     items.push_back(ShowObject(*path.type, item->value));
   }

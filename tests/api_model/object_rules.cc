@@ -3,6 +3,7 @@
 #include <array>
 
 #include "controller/base/rfc3339.h"
+#include "tests/api_model/pod_rules.h"
 
 namespace jobrun {
 namespace {
@@ -96,14 +97,6 @@ FieldErrors ValidateLease(const Json& lease) {
   return errors;
 }
 
-FieldErrors ValidatePod(const Json& pod) {
-  FieldErrors errors;
-  const Json* containers = MemberAt(pod, {"spec", "containers"});
-  if (containers == nullptr || containers->empty())
-    errors.push_back(RequiredField("spec.containers"));
-  return errors;
-}
-
 Json Established(const Json& crd, ServerTime now) {
   const auto condition = [&](const char* type, const char* reason, const char* message) {
     return Json{{"type", type},
@@ -123,6 +116,10 @@ Json Established(const Json& crd, ServerTime now) {
 
 }  // namespace
 
+void FillDecoded(const ResourceType& type, Json& object) {
+  if (IsPod(type)) FillDecodedPod(object);
+}
+
 void DefaultNewObject(const ResourceType& type, Json& object) {
   if (type.custom || type.plural != "namespaces") return;
   Json& metadata = object["metadata"];
@@ -134,17 +131,17 @@ void PrepareNewObject(const ResourceType& type, Json& object, ServerTime now) {
   if (type.plural == "namespaces") {
     object["spec"] = {{"finalizers", {"kubernetes"}}};
     object["status"] = {{"phase", "Active"}};
-  } else if (type.plural == "pods") {
-    object["status"] = {{"phase", "Pending"}};
+  } else if (IsPod(type)) {
+    object["status"] = NewPodStatus(object);
   } else if (type.plural == "customresourcedefinitions") {
     object["status"] = Established(object, now);
   }
 }
 
-FieldErrors ValidateKind(const ResourceType& type, const Json& object, bool creating) {
+FieldErrors ValidateKind(const ResourceType& type, const Json& object, const Json* before) {
   if (type.custom) return {};
-  if (type.plural == "events") return ValidateEvent(type, object, creating);
-  if (type.plural == "pods" && creating) return ValidatePod(object);
+  if (type.plural == "events") return ValidateEvent(type, object, before == nullptr);
+  if (IsPod(type)) return ValidatePod(object, before);
   if (type.plural == "leases") return ValidateLease(object);
   return {};
 }

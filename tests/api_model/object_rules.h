@@ -1,5 +1,5 @@
 // What single kinds do beyond their schema: defaults at creation, checks of Events, the two forms
-// of an Event.
+// of an Event. Pods have a file of their own, pod_rules.h.
 #pragma once
 
 #include <string>
@@ -11,15 +11,20 @@
 
 namespace jobrun {
 
-// What the real server fills in on decoding: it counts as set by the client.
+// What decoding adds to any object that a client sent.
+void FillDecoded(const ResourceType& type, Json& object);
+
+// What the real server fills in on decoding new ones: it counts as set by the client.
 void DefaultNewObject(const ResourceType& type, Json& object);
 
 // What it fills in afterwards, for Namespaces, Pods and CustomResourceDefinitions: nobody owns
 // that.
 void PrepareNewObject(const ResourceType& type, Json& object, ServerTime now);
 
-// Checks that no schema expresses; `object` is in stored form.
-[[nodiscard]] FieldErrors ValidateKind(const ResourceType& type, const Json& object, bool creating);
+// Checks that no schema expresses; `object` is in stored form, and so is what it replaces, if
+// anything.
+[[nodiscard]] FieldErrors ValidateKind(const ResourceType& type, const Json& object,
+                                       const Json* before);
 
 // Events are stored as core/v1 has them; events.k8s.io names some fields differently.
 [[nodiscard]] Json EventToStored(Json event);

@@ -1,7 +1,10 @@
 #include "tests/api_model/table.h"
 
+#include <algorithm>
+#include <optional>
+
 #include "controller/base/rfc3339.h"
-#include "tests/api_model/object_rules.h"
+#include "tests/api_model/pod_rules.h"
 #include "tests/api_model/writer.h"
 
 namespace jobrun {
@@ -90,42 +93,74 @@ Json EventCells(const Json& event, ServerTime now) {
           std::string(StringMember(event.at("metadata"), "name"))};
 }
 
-std::string PodPhase(const Json& pod) {
-  const Json status = pod.value("status", Json::object());
-  if (Member(pod.at("metadata"), "deletionTimestamp") != nullptr) return "Terminating";
-  const auto reason = StringMember(status, "reason");
-  return std::string(reason.empty() ? StringMember(status, "phase") : reason);
+std::string OrNone(std::string_view text) { return text.empty() ? "<none>" : std::string(text); }
+
+// Why a container does not run; empty when it does, or nobody knows.
+std::string WhyNot(const Json& state) {
+  if (const Json* waiting = Member(state, "waiting"))
+    return std::string(StringMember(*waiting, "reason"));
+  const Json* ended = Member(state, "terminated");
+  if (ended == nullptr) return "";
+  if (const auto reason = StringMember(*ended, "reason"); !reason.empty())
+    return std::string(reason);
+  const auto signal = ended->value("signal", std::int64_t{0});
+  return signal != 0 ? "Signal:" + std::to_string(signal)
+                     : "ExitCode:" + std::to_string(ended->value("exitCode", std::int64_t{0}));
 }
 
-Json PodCells(const ResourceType& type, const Json& pod, ServerTime now) {
-  std::int64_t ready = 0;
-  std::int64_t restarts = 0;
+// What ails the pod: the pod's own reason, over which its first container that does not run wins.
+std::string PodStatus(const Json& pod, const Json& status, const Json& containers) {
+  std::string said(StringMember(status, "reason"));
+  if (said.empty()) said = StringMember(status, "phase");
+  const bool over =
+      StringMember(status, "phase") == "Failed" || StringMember(status, "phase") == "Succeeded";
+  for (auto each = containers.rbegin(); each != containers.rend(); ++each) {
+    const std::string why = WhyNot(each->value("state", Json::object()));
+    if (!why.empty()) said = why;
+  }
+  if (Member(pod.at("metadata"), "deletionTimestamp") == nullptr) return said;
+  if (StringMember(status, "reason") == "NodeLost") return "Unknown";
+  return over ? said : "Terminating";
+}
+
+std::string Restarts(const Json& containers, ServerTime now) {
+  std::int64_t count = 0;
+  std::optional<ServerTime> last;
+  for (const Json& each : containers) {
+    count += each.value("restartCount", std::int64_t{0});
+    const Json* ended = MemberAt(each, {"lastState", "terminated"});
+    if (ended == nullptr) continue;
+    const auto at = ParseRfc3339(StringMember(*ended, "finishedAt"));
+    if (at && (!last || *at > *last)) last = at;
+  }
+  const std::string text = std::to_string(count);
+  if (count == 0 || !last) return text;
+  return text + " (" +
+         HumanDuration(std::chrono::duration_cast<std::chrono::seconds>(now - *last)) + " ago)";
+}
+
+Json PodCells(const Json& pod, ServerTime now) {
+  const Json spec = pod.value("spec", Json::object());
   const Json status = pod.value("status", Json::object());
-  const Json statuses = status.value("containerStatuses", Json::array());
-  for (const Json& each : statuses) {
-    ready += each.value("ready", false) ? 1 : 0;
-    restarts += each.value("restartCount", std::int64_t{0});
-  }
-  const Json* containers = MemberAt(pod, {"spec", "containers"});
-  const std::size_t all = containers == nullptr ? 0 : containers->size();
-  Json cells = Json::array();
-  for (const PrinterColumn& column : type.columns) {
-    if (column.name == "Ready") {
-      cells.push_back(std::to_string(ready) + "/" + std::to_string(all));
-    } else if (column.name == "Status") {
-      cells.push_back(PodPhase(pod));
-    } else if (column.name == "Restarts") {
-      cells.push_back(std::to_string(restarts));
-    } else {
-      cells.push_back(Cell(column, pod, now));
-    }
-  }
-  return cells;
+  const Json containers = status.value("containerStatuses", Json::array());
+  const auto ready = std::count_if(containers.begin(), containers.end(), [](const Json& each) {
+    return each.value("ready", false) && MemberAt(each, {"state", "running"}) != nullptr;
+  });
+  const std::size_t all = spec.value("containers", Json::array()).size();
+  return {std::string(StringMember(pod.at("metadata"), "name")),
+          std::to_string(ready) + "/" + std::to_string(all),
+          PodStatus(pod, status, containers),
+          Restarts(containers, now),
+          Since(StringMember(pod.at("metadata"), "creationTimestamp"), now),
+          OrNone(StringMember(status, "podIP")),
+          OrNone(StringMember(spec, "nodeName")),
+          OrNone(StringMember(status, "nominatedNodeName")),
+          "<none>"};
 }
 
 Json Cells(const ResourceType& type, const Json& stored, ServerTime now) {
   if (!type.custom && type.plural == "events") return EventCells(stored, now);
-  if (!type.custom && type.plural == "pods") return PodCells(type, stored, now);
+  if (IsPod(type)) return PodCells(stored, now);
   Json cells = Json::array();
   if (!OwnNameColumn(type))
     cells.push_back(std::string(StringMember(stored.at("metadata"), "name")));

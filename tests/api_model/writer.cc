@@ -3,6 +3,7 @@
 #include "controller/base/rfc3339.h"
 #include "tests/api_model/object_meta.h"
 #include "tests/api_model/object_rules.h"
+#include "tests/api_model/pod_rules.h"
 
 namespace jobrun {
 namespace {
@@ -13,6 +14,11 @@ Json StoredForm(const ResourceType& type, Json object) {
 
 std::string StrictError(const std::string& what, const std::string& path) {
   return what + " " + Quote(path);
+}
+
+bool HasFinalizers(const Json& metadata) {
+  const Json* finalizers = Member(metadata, "finalizers");
+  return finalizers != nullptr && !finalizers->empty();
 }
 
 Checked CheckKind(const ResourceType& type, Json& object) {
@@ -87,6 +93,7 @@ Checked ObjectWriter::Decode(const Target& target, Json& object, const WriteOpti
   }
   if (options.validation == FieldValidation::kWarn) warnings = std::move(complaints);
   ApplyDefaults(*type.schema, object);
+  FillDecoded(type, object);
   return Fine();
 }
 
@@ -139,7 +146,7 @@ Or<Written> ObjectWriter::Insert(const Target& target, Json object, const WriteO
   }
   PrepareNewObject(type, object, options.now);
   Json stored = StoredForm(type, std::move(object));
-  const FieldErrors kind_errors = ValidateKind(type, stored, true);
+  const FieldErrors kind_errors = ValidateKind(type, stored, nullptr);
   errors.insert(errors.end(), kind_errors.begin(), kind_errors.end());
   if (!errors.empty()) return Invalid(type.KindNamed(named.name), errors);
   if (store_.Get(type.collection, named.Key()) != nullptr) return AlreadyExists(named.Named());
@@ -164,27 +171,27 @@ Or<Written> ObjectWriter::Commit(const Target& target, Json object, const WriteO
   return written;
 }
 
-Or<Written> ObjectWriter::Delete(const Target& target, const Preconditions& preconditions,
+Or<Written> ObjectWriter::Delete(const Target& target, const DeleteOptions& asked,
                                  const WriteOptions& options) {
   const VersionPtr live = store_.Get(target.type->collection, target.Key());
   if (live == nullptr) return NotFound(target.Named());
   const Json& metadata = live->value.at("metadata");
   const std::string uid(StringMember(metadata, "uid"));
   const std::string revision(StringMember(metadata, "resourceVersion"));
-  if (!preconditions.uid.empty() && preconditions.uid != uid) {
+  if (!asked.uid.empty() && asked.uid != uid) {
     return Conflict(target.type->KindNamed(target.name),
-                    "the UID in the precondition (" + preconditions.uid +
+                    "the UID in the precondition (" + asked.uid +
                         ") does not match the UID in record (" + uid +
                         "). The object might have been deleted and then recreated");
   }
-  if (!preconditions.resource_version.empty() && preconditions.resource_version != revision) {
+  if (!asked.resource_version.empty() && asked.resource_version != revision) {
     return Conflict(target.type->KindNamed(target.name),
-                    "the ResourceVersion in the precondition (" + preconditions.resource_version +
+                    "the ResourceVersion in the precondition (" + asked.resource_version +
                         ") does not match the ResourceVersion in record (" + revision +
                         "). The object might have been modified");
   }
-  const Json* finalizers = Member(metadata, "finalizers");
-  if (finalizers == nullptr || finalizers->empty()) return Remove(target, live, options);
+  if (IsPod(*target.type)) return DeletePod(target, live, asked, options);
+  if (!HasFinalizers(metadata)) return Remove(target, live, options);
   Written pending;
   pending.object = live;
   if (Member(metadata, "deletionTimestamp") != nullptr) return pending;
@@ -195,6 +202,22 @@ Or<Written> ObjectWriter::Delete(const Target& target, const Preconditions& prec
     marked["metadata"]["generation"] = marked["metadata"].value("generation", std::int64_t{0}) + 1;
   }
   return Commit(target, std::move(marked), options);
+}
+
+// Always two steps, each of which a watch shows: it is marked, then it goes.
+Or<Written> ObjectWriter::DeletePod(const Target& target, const VersionPtr& live,
+                                    const DeleteOptions& asked, const WriteOptions& options) {
+  auto marked = MarkDeleted(live->value, asked.grace_seconds, options.now);
+  if (!marked) {
+    Written as_it_is;
+    as_it_is.object = live;
+    return as_it_is;
+  }
+  const Json metadata = marked->at("metadata");
+  auto committed = Commit(target, std::move(*marked), options);
+  const bool stays = HasFinalizers(metadata) || WaitsForItsKubelet(metadata);
+  if (!committed.ok() || stays || options.dry_run) return committed;
+  return Remove(target, committed.value().object, options);
 }
 
 Or<Written> ObjectWriter::Remove(const Target& target, const VersionPtr& live,

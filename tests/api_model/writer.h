@@ -2,7 +2,9 @@
 // decoding a body and storing it. Refuses or commits, never half.
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,9 +51,10 @@ struct Written {
   std::vector<std::string> warnings{};
 };
 
-struct Preconditions {
-  std::string uid{};
-  std::string resource_version{};
+struct DeleteOptions {
+  std::string uid{};               // precondition
+  std::string resource_version{};  // precondition
+  std::optional<std::int64_t> grace_seconds{};
 };
 
 class ObjectWriter {
@@ -65,8 +68,7 @@ class ObjectWriter {
   Or<Written> Replace(const Target& target, Json object, const WriteOptions& options);
   Or<Written> Patch(const Target& target, PatchKind kind, const Json& patch,
                     const WriteOptions& options);
-  Or<Written> Delete(const Target& target, const Preconditions& preconditions,
-                     const WriteOptions& options);
+  Or<Written> Delete(const Target& target, const DeleteOptions& asked, const WriteOptions& options);
 
  private:
   // Decoding of a whole object: kinds, unknown fields, defaults.
@@ -83,6 +85,8 @@ class ObjectWriter {
                                  const WriteOptions& options);
   Or<Written> Commit(const Target& target, Json object, const WriteOptions& options);
   Or<Written> Remove(const Target& target, const VersionPtr& live, const WriteOptions& options);
+  Or<Written> DeletePod(const Target& target, const VersionPtr& live, const DeleteOptions& asked,
+                        const WriteOptions& options);
   void DeleteNamespaceContent(const std::string& ns);
 
   const TypeRegistry& types_;

@@ -2,10 +2,19 @@
 #include "controller/base/rfc3339.h"
 #include "tests/api_model/object_meta.h"
 #include "tests/api_model/object_rules.h"
+#include "tests/api_model/pod_rules.h"
 #include "tests/api_model/writer.h"
 
 namespace jobrun {
 namespace {
+
+// With its status a pod's labels and annotations can be changed; not so with custom resources.
+void KeepLabels(const Json& next, Json& metadata) {
+  for (const char* key : {"labels", "annotations"}) {
+    metadata.erase(key);
+    if (const Json* value = Member(next, key)) metadata[key] = *value;
+  }
+}
 
 // The status subresource changes nothing but the status; the main resource everything but it.
 void Isolate(const Target& target, const Json& live, Json& next) {
@@ -14,6 +23,7 @@ void Isolate(const Target& target, const Json& live, Json& next) {
     Json kept = live;
     kept.erase("status");
     if (Json* status = Member(next, "status")) kept["status"] = std::move(*status);
+    if (IsPod(*target.type)) KeepLabels(next.at("metadata"), kept["metadata"]);
     next = std::move(kept);
     return;
   }
@@ -215,13 +225,14 @@ Or<Written> ObjectWriter::Update(const Target& target, const VersionPtr& live, J
     metadata["managedFields"] = *managed;
   }
   Json stored = StoredForm(type, std::move(next));
-  const FieldErrors kind_errors = ValidateKind(type, stored, false);
+  const FieldErrors kind_errors = ValidateKind(type, stored, &live->value);
   errors.insert(errors.end(), kind_errors.begin(), kind_errors.end());
   if (!errors.empty()) return Invalid(type.KindNamed(target.name), errors);
 
   const Json* finalizers = MemberAt(stored, {"metadata", "finalizers"});
   const bool finalized = Member(stored["metadata"], "deletionTimestamp") != nullptr &&
-                         (finalizers == nullptr || finalizers->empty());
+                         (finalizers == nullptr || finalizers->empty()) &&
+                         !WaitsForItsKubelet(stored["metadata"]);
   if (finalized) {
     auto removed = Remove(target, live, options);
     if (!removed.ok()) return removed;

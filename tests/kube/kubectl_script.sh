@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# kubectl_script.sh KUBECONFIG: a JobRun's life with plain kubectl, each answer checked; stops at the first that differs.
+# kubectl_script.sh KUBECONFIG: a JobRun's life with plain kubectl, and a pod's, each answer checked; stops at the first that differs.
 # The same script passes on a real API server and on the dev server. $KUBECTL names the program (default: kubectl).
 set -euo pipefail
 
@@ -56,6 +56,10 @@ eventually() {
 
 run_manifest() {  # run_manifest NAME DEADLINE: a JobRun
   printf 'apiVersion: jobrun.dev/v1\nkind: JobRun\nmetadata:\n  name: %s\n  labels: {app: script}\nspec:\n  deadlineSeconds: %s\n' "$1" "$2"
+}
+
+pod_manifest() {  # pod_manifest NAME FIELDS: a pod with these further fields of its spec
+  printf 'apiVersion: v1\nkind: Pod\nmetadata: {name: %s, labels: {app: pods}}\nspec: {%s}\n' "$1" "$2"
 }
 
 event_manifest() {  # event_manifest UID: an Event about the JobRun sync
@@ -130,4 +134,44 @@ refuse "a deleted run is not found" 'jobruns.jobrun.dev "sync" not found' k get 
 expect "wait sees that it is gone" '^$|not found|condition met' k wait jobrun/sync --for=delete --timeout=10s
 expect "delete by label deletes the rest" 'other" ?(deleted|deleted from)' k delete jobrun -l app=script
 expect "nothing is left" 'No resources found' k get jobruns
+
+container='containers: [{name: main, image: busybox}]'
+pod_manifest bare '' >"$scratch/bare.yaml"
+refuse "a pod without containers is refused" 'The Pod "bare" is invalid: spec.containers: Required value' k create -f "$scratch/bare.yaml"
+pod_manifest nothing 'containers: [{name: main}]' >"$scratch/nothing.yaml"
+refuse "a container without an image is refused" 'spec.containers\[0\].image: Required value' k create -f "$scratch/nothing.yaml"
+pod_manifest worker "nodeName: n1, restartPolicy: Never, $container" >"$scratch/worker.yaml"
+expect "a pod is created" 'pod/worker created' k create -f "$scratch/worker.yaml"
+expect "it is pending" '^worker +0/1 +Pending +0 ' k get pods
+k get pods --watch >"$scratch/pods" 2>&1 &
+kill "$watcher"
+watcher=$!
+await "get pods -w shows what is there" '^worker +0/1 +Pending +0 ' "$scratch/pods"
+main='"name":"main","image":"busybox","imageID":""'
+expect "a strategic patch of its status makes it run" 'pod/worker patched' k patch pod worker --subresource=status \
+  -p "{\"status\":{\"phase\":\"Running\",\"containerStatuses\":[{$main,\"ready\":true,\"restartCount\":0,\"state\":{\"running\":{}}}]}}"
+await "get pods -w shows it running" '^worker +1/1 +Running +0 ' "$scratch/pods"
+expect "get -o wide shows its node" '^worker +1/1 +Running +0 +[0-9]+s +<none> +n1 +<none> +<none>$' k get pods -o wide
+expect "a merge patch ends its container" 'pod/worker patched' k patch pod worker --subresource=status --type=merge \
+  -p "{\"status\":{\"containerStatuses\":[{$main,\"ready\":false,\"restartCount\":2,\"state\":{\"terminated\":{\"exitCode\":137,\"reason\":\"OOMKilled\"}}}]}}"
+expect "get shows why it does not run" '^worker +0/1 +OOMKilled +2 ' k get pods -l app=pods
+refuse "a container that is never restarted stays ended" 'may not be transitioned to non-terminated state' k patch pod worker --subresource=status \
+  -p "{\"status\":{\"containerStatuses\":[{$main,\"ready\":true,\"restartCount\":0,\"state\":{\"running\":{}}}]}}"
+expect "a JSON patch adds a condition" 'pod/worker patched' k patch pod worker --subresource=status --type=json \
+  -p '[{"op":"add","path":"/status/conditions","value":[{"type":"DisruptionTarget","status":"True","reason":"EvictionByEvictionAPI"}]}]'
+expect "the condition is stored" '^EvictionByEvictionAPI$' k get pod worker -o 'jsonpath={.status.conditions[?(@.type=="DisruptionTarget")].reason}'
+refuse "a pod is not moved" 'pod updates may not change fields other than' k patch pod worker -p '{"spec":{"nodeName":"n2"}}'
+expect "describe shows the exit code" 'Exit Code: +137' k describe pod worker
+expect "describe shows its node" 'Node: +n1/' k describe pod worker
+expect "explain knows the phase" 'FIELD: phase <string>' k explain pod.status.phase
+expect "a pod on a node is marked deleted" 'pod "worker" deleted' k delete pod worker --wait=false
+expect "it is there until its kubelet deletes it" '^worker +0/1 +Terminating +2 ' k get pods
+expect "its grace is 30 s" '^30$' k get pod worker -o 'jsonpath={.metadata.deletionGracePeriodSeconds}'
+expect "it can still report" 'pod/worker patched' k patch pod worker --subresource=status -p '{"status":{"phase":"Failed","reason":"Evicted"}}'
+expect "a grace of 0 removes it" 'pod "worker" force deleted' k delete pod worker --force --grace-period=0
+refuse "a deleted pod is not found" 'pods "worker" not found' k get pod worker
+expect "run makes a pod" 'pod/unbound created' k run unbound --image=busybox --restart=Never --labels=app=pods
+expect "wait sees its phase" 'condition met' k wait pod/unbound '--for=jsonpath={.status.phase}=Pending' --timeout=10s
+expect "a pod on no node goes at once" 'pod "unbound" deleted' k delete pod -l app=pods --timeout=10s
+expect "no pod is left" 'No resources found' k get pods
 echo "kubectl_script.sh: all as expected"

@@ -172,6 +172,9 @@ class KubeServer:
             "--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", "--service-cluster-ip-range=10.0.0.0/24",
             f"--tls-cert-file={pki_dir}/server.crt", f"--tls-private-key-file={pki_dir}/server.key",
             f"--client-ca-file={pki_dir}/ca.crt", "--authorization-mode=RBAC",
+            # It refuses every pod in a namespace without the ServiceAccount `default`, which a controller that does not
+            # run here would create. Tests create pods in any namespace, and so does the dev server, without admission.
+            "--disable-admission-plugins=ServiceAccount",
             "--service-account-issuer=https://kubernetes.default.svc",
             f"--service-account-key-file={pki_dir}/sa.key", f"--service-account-signing-key-file={pki_dir}/sa.key",
             "--shutdown-delay-duration=0s", *self.api_flags])
