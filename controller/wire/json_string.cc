@@ -80,4 +80,15 @@ void AppendJsonString(std::string& out, std::string_view text) {
   out += '"';
 }
 
+std::string_view CutText(std::string_view text, std::size_t bytes_max) {
+  std::size_t taken = 0;
+  for (std::size_t decoded = 0; taken < text.size();) {
+    const Character character = FirstCharacter(text.substr(taken));
+    decoded += character.valid ? character.length : kReplacement.size();
+    if (decoded > bytes_max) break;
+    taken += character.length;
+  }
+  return text.substr(0, taken);
+}
+
 }  // namespace jobrun

@@ -89,6 +89,14 @@ std::string StatusTarget(std::string_view name_space, std::string_view name) {
   return RunTarget(name_space, name).append("/status");
 }
 
+std::string EventsTarget(std::string_view name_space) {
+  return "/apis/events.k8s.io/v1/namespaces/" + EncodeQuery(name_space) + "/events";
+}
+
+std::string EventTarget(std::string_view name_space, std::string_view name) {
+  return EventsTarget(name_space).append("/").append(EncodeQuery(name));
+}
+
 std::string EncodeQuery(std::string_view text) {
   constexpr std::string_view kHex = "0123456789ABCDEF";
   std::string encoded;

@@ -39,6 +39,9 @@ struct WatchOptions {
 // The active (not terminal) runs of a concurrencyKey; consistent, because it names no version.
 [[nodiscard]] std::string ActiveOfKeyTarget(std::string_view name_space, std::string_view key);
 [[nodiscard]] std::string StatusTarget(std::string_view name_space, std::string_view name);
+// The Events (events.k8s.io/v1) of a namespace; one of them.
+[[nodiscard]] std::string EventsTarget(std::string_view name_space);
+[[nodiscard]] std::string EventTarget(std::string_view name_space, std::string_view name);
 
 // Percent-encodes everything but unreserved characters (RFC 3986).
 [[nodiscard]] std::string EncodeQuery(std::string_view text);
