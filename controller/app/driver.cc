@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <functional>
 #include <optional>
 #include <utility>
 #include <variant>
@@ -18,7 +19,10 @@ std::optional<Nanos> Took(Mono sent_at, Mono received_at) {
 }  // namespace
 
 Driver::Driver(DriverParts parts, Metrics& metrics, LogSink& log)
-    : parts_(std::move(parts)), metrics_(metrics), log_(log) {
+    : parts_(std::move(parts)),
+      metrics_(metrics),
+      log_(log),
+      recorder_(parts_.process_id, std::hash<std::string>()(parts_.process_id)) {
   last_turn_ = parts_.clocks().mono.time_since_epoch().count();
   const std::vector<std::string> names = parts_.lanes();
   lanes_ = names.size();
@@ -43,6 +47,10 @@ struct Driver::Performer {
   }
   void operator()(const WakeAt& effect) const { driver.engine_wake_ = effect.at; }
   void operator()(const jobrun::Count& effect) const { driver.Count(effect); }
+  void operator()(EmitEvent& effect) const {
+    if (!effect.at) effect.at = driver.parts_.wall();
+    driver.recorder_.Record(std::move(effect), driver.parts_.clocks().mono, driver.recorded_);
+  }
   void operator()(const LogLine& effect) const { driver.log_.Write(effect); }
   void operator()(Answer& effect) const { driver.Deliver(effect); }
   void operator()(const Exit&) const {
@@ -74,17 +82,30 @@ void Driver::Turn(const Input& input) {
   }
   in_turn_ = true;
   parts_.step(parts_.clocks(), input, effects_);
-  for (Effect& effect : effects_) std::visit(Performer{*this}, effect);
-  effects_.clear();
-  in_turn_ = false;
-
+  Perform(effects_);
   const Mono now = parts_.clocks().mono;
   last_turn_ = now.time_since_epoch().count();
-  if (!stopped_) ArmWake(now);
+  EndTurn(now);
+}
+
+// Events come last: nothing is sent for them once the engine has finished.
+void Driver::EndTurn(Mono now) {
+  if (!stopped_) {
+    recorder_.OnWake(now, recorded_);
+    Perform(recorded_);
+    ArmWake(now);
+  }
+  in_turn_ = false;
+}
+
+void Driver::Perform(Effects& effects) {
+  for (Effect& effect : effects) std::visit(Performer{*this}, effect);
+  effects.clear();
 }
 
 void Driver::ArmWake(Mono now) {
-  parts_.set_wake(std::min({engine_wake_, now + kTurnMax, stop_deadline_}), [this] { OnWake(); });
+  const Mono next = std::min({engine_wake_, recorder_.NextWake(), now + kTurnMax, stop_deadline_});
+  parts_.set_wake(next, [this] { OnWake(); });
 }
 
 void Driver::OnWake() {
@@ -107,7 +128,20 @@ void Driver::OnResponse(Response response) {
                           Took(response.sent_at, response.received_at));
     requests_.erase(request);
   }
+  if (EventRecorder::Owns(response.id)) return OnEventAnswer(response);
   Turn(Input{std::move(response)});
+}
+
+void Driver::OnEventAnswer(const Response& response) {
+  if (stopped_) return;
+  if (in_turn_) {
+    parts_.post([this, response] { OnEventAnswer(response); });
+    return;
+  }
+  in_turn_ = true;
+  const Mono now = parts_.clocks().mono;
+  recorder_.OnResponse(response, now, recorded_);
+  EndTurn(now);
 }
 
 void Driver::OnStreamOpened(const StreamOpened& opened) {

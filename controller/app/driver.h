@@ -10,6 +10,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "controller/app/event_recorder.h"
 #include "controller/app/metrics.h"
 #include "controller/base/log.h"
 #include "controller/base/time.h"
@@ -32,8 +33,10 @@ struct DriverParts {
   // Any thread.
   std::function<Clocks()> clocks{};
   std::function<ServerTime()> wall{};
+  // Which process this is, for Events; random enough to seed their jitter.
+  std::string process_id{};
 };
-[[nodiscard]] DriverParts PartsOf(Engine& engine, EventLoop& loop);
+[[nodiscard]] DriverParts PartsOf(Engine& engine, EventLoop& loop, std::string process_id);
 
 // Belongs to the loop's thread, except where it says otherwise.
 class Driver final : public TransportSink {
@@ -71,6 +74,9 @@ class Driver final : public TransportSink {
   struct Performer;
 
   void Turn(const Input& input);
+  void EndTurn(Mono now);
+  void Perform(Effects& effects);
+  void OnEventAnswer(const Response& response);
   void OnWake();
   void ArmWake(Mono now);
   void Ask(std::function<void()> question);
@@ -82,6 +88,8 @@ class Driver final : public TransportSink {
   LogSink& log_;
   Transport* transport_{nullptr};
   Effects effects_{};  // reused: no allocation per batch of events
+  EventRecorder recorder_;
+  Effects recorded_{};  // what the recorder asks for, while the engine's effects are performed
   bool in_turn_{false};
   bool stopped_{false};
   Mono engine_wake_{Mono::max()};

@@ -5,7 +5,7 @@
 
 namespace jobrun {
 
-DriverParts PartsOf(Engine& engine, EventLoop& loop) {
+DriverParts PartsOf(Engine& engine, EventLoop& loop, std::string process_id) {
   return {.step = [&engine](const Clocks& clocks, const Input& input,
                             Effects& effects) { engine.Step(clocks, input, effects); },
           .health = [&engine] { return engine.CheckHealth(); },
@@ -17,7 +17,8 @@ DriverParts PartsOf(Engine& engine, EventLoop& loop) {
               },
           .stop_loop = [&loop] { loop.Stop(); },
           .clocks = [] { return ReadClocks(); },
-          .wall = [] { return ReadWallClock(); }};
+          .wall = [] { return ReadWallClock(); },
+          .process_id = std::move(process_id)};
 }
 
 }  // namespace jobrun

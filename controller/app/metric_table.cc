@@ -40,6 +40,7 @@ constexpr std::array<LabelRow, 1> kEventType = {{{"type", kEventTypeNames, {}}}}
 constexpr std::array<LabelRow, 2> kReconcileLabels = {
     {{"controller", kControllerNames, {}}, {"result", kReconcileResultNames, {}}}};
 constexpr std::array<LabelRow, 1> kCheckResult = {{{"result", kExecutorCheckNames, {}}}};
+constexpr std::array<LabelRow, 1> kEventResult = {{{"result", kEventResultNames, {}}}};
 constexpr std::array<LabelRow, 3> kRequestLabels = {
     {{"code", {}, "the HTTP status, or `<error>` when no whole answer came"},
      {"method", kMethodNames, {}},
@@ -134,6 +135,14 @@ constexpr std::array<MetricRow, kMetricIdCount> kTable = {{
      "Live reads of pods that their watch says are gone or finished.",
      kCheckResult,
      {}},
+    {MetricId::kEvents,
+     "jobrun_events_total",
+     kCounter,
+     "Kubernetes Events about runs, by what became of them; repeats that wait to be added count "
+     "when "
+     "they are.",
+     kEventResult,
+     {}},
     {MetricId::kRequests,
      "rest_client_requests_total",
      kCounter,
@@ -208,8 +217,7 @@ static_assert(InOrder());
 static_assert(static_cast<int>(Metric::kReaps) == static_cast<int>(MetricId::kReaps));
 static_assert(static_cast<int>(Metric::kDetectionLag) == static_cast<int>(MetricId::kDetectionLag));
 static_assert(static_cast<int>(Metric::kReconcile) == static_cast<int>(MetricId::kReconcile));
-static_assert(static_cast<int>(Metric::kExecutorChecks) ==
-              static_cast<int>(MetricId::kExecutorChecks));
+static_assert(static_cast<int>(Metric::kEvents) == static_cast<int>(MetricId::kEvents));
 
 std::string FormatSeconds(double seconds) {
   std::array<char, 32> text{};

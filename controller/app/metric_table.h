@@ -28,6 +28,7 @@ enum class MetricId : std::uint8_t {
   kWatchEvents,
   kReconcile,
   kExecutorChecks,
+  kEvents,
   kRequests,
   kRequestDuration,
   kRuns,
@@ -44,7 +45,7 @@ enum class MetricId : std::uint8_t {
   kProcessOpenFds,
   kProcessMaxFds,
 };
-inline constexpr std::size_t kMetricIdCount = 29;
+inline constexpr std::size_t kMetricIdCount = 30;
 
 enum class SeriesKind : std::uint8_t { kCounter, kGauge, kHistogram };
 

@@ -152,7 +152,7 @@ int Run(const Flags& flags, LogSink& log) {
                  .settings = std::move(settings).value()},
                 ReadClocks());
   Metrics metrics(JOBRUN_VERSION, credentials->server.Authority());
-  Driver driver(PartsOf(engine, loop), metrics, log);
+  Driver driver(PartsOf(engine, loop, process_id), metrics, log);
   stopped_driver = &driver;
   auto transport =
       MakeTransport(loop, std::move(credentials).value(),

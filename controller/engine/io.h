@@ -15,6 +15,7 @@
 #include "controller/engine/metrics.h"
 #include "controller/engine/settings.h"
 #include "controller/model/phase.h"
+#include "controller/wire/event_object.h"
 #include "controller/wire/exchange.h"
 
 namespace jobrun {
@@ -55,6 +56,10 @@ struct Count {
   double value{1};
 };
 
+// Tells people of a run as a Kubernetes Event. Best effort: it may be joined with earlier ones or
+// dropped (app/event_recorder.h).
+using EmitEvent = RunEvent;
+
 // Gauges at one instant.
 struct Snapshot {
   struct LaneGauges {
@@ -80,8 +85,8 @@ struct Answer {
 
 struct Exit {};
 
-using Effect =
-    std::variant<OpenStream, CloseStream, SendRequest, WakeAt, Count, LogLine, Answer, Exit>;
+using Effect = std::variant<OpenStream, CloseStream, SendRequest, WakeAt, Count, EmitEvent, LogLine,
+                            Answer, Exit>;
 using Effects = std::vector<Effect>;
 
 // What probes ask, readable between two steps.

@@ -28,8 +28,9 @@ enum class Metric : std::uint8_t {
   kWatchEvents,     // type
   kReconcile,       // result: what a decision led to
   kExecutorChecks,  // result: what a live read of a pod showed
+  kEvents,          // result: what became of a Kubernetes Event (app/event_recorder.h)
 };
-inline constexpr std::size_t kMetricCount = static_cast<std::size_t>(Metric::kExecutorChecks) + 1;
+inline constexpr std::size_t kMetricCount = static_cast<std::size_t>(Metric::kEvents) + 1;
 
 // Count::label of kRetries.
 enum class RetryResult : std::uint8_t { kCreated, kSkipped, kBlocked, kExhausted, kNotDue };
@@ -56,5 +57,15 @@ inline constexpr std::array<std::string_view, 4> kReconcileResultNames = {"succe
 
 enum class ExecutorCheck : std::uint8_t { kAlive, kDead, kUnknown };
 inline constexpr std::array<std::string_view, 3> kExecutorCheckNames = {"alive", "dead", "unknown"};
+
+enum class EventResult : std::uint8_t {
+  kCreated,
+  kUpdated,   // a repeat was added to one that is there
+  kFiltered,  // too many about one run
+  kRefused,   // by the API server
+  kDropped,   // tried too often, or there were too many
+};
+inline constexpr std::array<std::string_view, 5> kEventResultNames = {
+    "created", "updated", "filtered", "refused", "dropped"};
 
 }  // namespace jobrun

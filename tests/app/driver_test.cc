@@ -224,5 +224,76 @@ TEST_F(DriverTest, StopsWithoutTheEngineWhenItTakesTooLong) {
   EXPECT_THAT(log_.lines, ElementsAre(HasSubstr("too long")));
 }
 
+EmitEvent Telling() {
+  return {.name_space = "ns", .name = "a", .uid = {1, 2}, .reason = "Stuck", .action = "Reap"};
+}
+
+TEST_F(DriverTest, EventsAreSentAndTheirAnswersStayFromTheEngine) {
+  OnInput<Woke>({SendRequest{.id = 1}, Telling()});
+  driver_.Start(transport_);
+  ASSERT_EQ(transport_.sent.size(), 2U);
+  const Request& event = transport_.sent[1];
+  EXPECT_EQ(event.target, "/apis/events.k8s.io/v1/namespaces/ns/events");
+  EXPECT_THAT(event.body, HasSubstr(R"("reportingInstance":"proc")"));
+  EXPECT_THAT(event.body, HasSubstr(R"("eventTime":"2023-11-14T22:13:20.000000Z")"))
+      << "the machine's clock, for want of the server's";
+  const int turns = parts_.turns;
+  driver_.OnResponse({.id = event.id, .status = 201});
+  EXPECT_EQ(parts_.turns, turns);
+  driver_.OnResponse({.id = 1, .status = 200});
+  EXPECT_EQ(parts_.turns, turns + 1);
+  const std::string text = MetricsText();
+  EXPECT_THAT(text, HasSubstr("jobrun_events_total{result=\"created\"} 1\n"));
+  EXPECT_THAT(
+      text,
+      HasSubstr("rest_client_requests_total{code=\"201\",host=\"api:6443\",method=\"POST\"} 1\n"));
+}
+
+TEST_F(DriverTest, AnEventHasTheTimeThatTheEngineGaveIt) {
+  EmitEvent event = Telling();
+  event.at = parts_.wall + 1s;
+  OnInput<Woke>({event});
+  driver_.Start(transport_);
+  EXPECT_THAT(transport_.sent.at(0).body,
+              HasSubstr(R"("eventTime":"2023-11-14T22:13:21.000000Z")"));
+}
+
+TEST_F(DriverTest, AnEventThatFailedIsTriedAgainWithoutTheEngine) {
+  OnInput<Woke>({Telling()});
+  driver_.Start(transport_);
+  parts_.engine = nullptr;
+  driver_.OnResponse({.id = transport_.sent.at(0).id, .status = 503});
+  const Mono failed = parts_.now.mono;
+  while (transport_.sent.size() < 2 && parts_.now.mono < failed + 1min) parts_.Wake();
+  ASSERT_EQ(transport_.sent.size(), 2U);
+  EXPECT_GE(parts_.now.mono, failed + EventRecorder::kTryAgain);
+}
+
+TEST_F(DriverTest, AnAnswerToAnEventFromWithinSendWaits) {
+  OnInput<Woke>({Telling(), LogLine{.message = "after"}});
+  transport_.on_send = [this](const Request& request) {
+    driver_.OnResponse({.id = request.id, .status = 201});
+  };
+  driver_.Start(transport_);
+  EXPECT_THAT(MetricsText(), HasSubstr("jobrun_events_total{result=\"created\"} 0\n"));
+  parts_.RunPosted();
+  EXPECT_THAT(MetricsText(), HasSubstr("jobrun_events_total{result=\"created\"} 1\n"));
+  EXPECT_EQ(parts_.turns, 1);
+}
+
+TEST_F(DriverTest, NothingIsSentForEventsOnceTheEngineHasFinished) {
+  OnInput<Woke>({Telling()});
+  driver_.Start(transport_);
+  EmitEvent another = Telling();
+  another.uid = {3, 4};
+  OnInput<StopAsked>({another, Exit{}});
+  driver_.BeginStop();
+  EXPECT_TRUE(parts_.loop_stopped);
+  EXPECT_EQ(transport_.sent.size(), 1U);
+  driver_.OnResponse({.id = transport_.sent[0].id, .status = 503});
+  EXPECT_EQ(transport_.sent.size(), 1U);
+  EXPECT_THAT(MetricsText(), HasSubstr("jobrun_events_total{result=\"created\"} 0\n"));
+}
+
 }  // namespace
 }  // namespace jobrun

@@ -72,7 +72,8 @@ struct FakeParts {
                   const std::lock_guard lock(mutex_);
                   return now;
                 },
-            .wall = [this] { return wall; }};
+            .wall = [this] { return wall; },
+            .process_id = "proc"};
   }
 
   // Runs what was posted, also what that posts. Returns how many there were.

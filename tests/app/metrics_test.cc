@@ -93,6 +93,7 @@ TEST(MetricsTest, EverySeriesIsThereFromTheStart) {
         "jobrun_lists_total{result=\"complete\"} 0\n",
         "jobrun_watch_events_total{type=\"invalid\"} 0\n",
         "controller_runtime_reconcile_total{controller=\"jobrun\",result=\"requeue_after\"} 0\n",
+        "jobrun_events_total{result=\"filtered\"} 0\n",
         "rest_client_requests_total{code=\"409\",host=\"h\",method=\"PATCH\"} 0\n",
         "rest_client_request_duration_seconds_count{verb=\"PATCH\"} 0\n",
         "jobrun_silence_clock_stopped 0\n", "jobrun_last_successful_sweep_timestamp_seconds 0\n",

@@ -155,6 +155,7 @@ class EngineHarness {
     return Counted(Metric::kSuppressed, static_cast<std::uint8_t>(cause));
   }
   [[nodiscard]] const std::vector<LogLine>& Log() const { return log_; }
+  [[nodiscard]] const std::vector<EmitEvent>& Events() const { return events_; }
   [[nodiscard]] Snapshot Scrape() {
     Give(ScrapeAsked{1});
     return snapshot_;
@@ -203,6 +204,7 @@ class EngineHarness {
     by_lane_[count.metric][{engine_->LaneNames().at(count.lane), std::string(label)}] +=
         count.value;
   }
+  void Note(EmitEvent& event) { events_.push_back(std::move(event)); }
   void Note(LogLine& line) { log_.push_back(std::move(line)); }
   void Note(jobrun::Answer& answer) { snapshot_ = std::move(answer.snapshot); }
   void Note(Exit&) { exited_ = true; }
@@ -220,6 +222,7 @@ class EngineHarness {
   std::map<std::pair<Metric, std::uint8_t>, double> counts_;
   std::map<Metric, LaneCounts> by_lane_;
   std::vector<LogLine> log_;
+  std::vector<EmitEvent> events_;
   Snapshot snapshot_;
   std::optional<Mono> wake_;
   bool exited_{false};
