@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "controller/base/rfc3339.h"
+#include "controller/engine/announce.h"
 #include "controller/wire/status_patch.h"
 
 namespace jobrun {
@@ -224,6 +225,7 @@ void Intake::NoteDispute(RunRecord& record, const ObservedRun& run, bool is_new)
   record.disputed = true;
   if (is_new) return;
   core_.CountOne(Metric::kDisputed, core_.LabelOf(record), 0);
+  AnnounceDispute(core_, record, run);
   core_.Emit(LogLine{LogLevel::kWarn,
                      "a sign of life came after the verdict",
                      {{"run", core_.FullName(record)},
@@ -259,6 +261,7 @@ void Intake::Invalid(const ObservedRun& run, std::string_view why) {
   std::string name(run.name_space);
   name.append("/").append(run.name);
   if (reported_.size() >= kReportedMax || !reported_.insert(HashOf(name)).second) return;
+  AnnounceInvalid(core_, run, why);
   core_.Emit(LogLine{LogLevel::kError,
                      "a JobRun can't be decoded and is left alone",
                      {{"run", name}, {"error", std::string(why)}}});

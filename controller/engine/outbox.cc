@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "controller/base/rfc3339.h"
+#include "controller/engine/announce.h"
 #include "controller/engine/answers.h"
 #include "controller/wire/targets.h"
 
@@ -58,9 +59,10 @@ DecidedRetry Outbox::Decide(const RunRecord& record, const EndedRun& run) {
   return decided;
 }
 
-void Outbox::CountSettled(const RunRecord& record, RetryState state) {
-  const std::optional<RetryResult> result = ResultOf(state);
+void Outbox::CountSettled(const RunRecord& record, const ObservedRun& run) {
+  const std::optional<RetryResult> result = ResultOf(*run.retry_state);
   if (!result) return;
+  AnnounceRetry(core_, record, run);
   core_.CountOne(Metric::kRetries, core_.LabelOf(record), static_cast<std::uint8_t>(*result));
 }
 
@@ -96,7 +98,7 @@ void Outbox::OnSeen(Slot slot, const ObservedRun& run) {
   const auto known = items_.find(record.uid);
   if (known != items_.end() && known->second.writing && run.retry_state == known->second.writing) {
     known->second.writing.reset();
-    CountSettled(record, *run.retry_state);
+    CountSettled(record, run);
   }
   const std::optional<Item> left = WorkLeft(record, run);
   if (!left) {

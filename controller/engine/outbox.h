@@ -40,8 +40,8 @@ class Outbox {
   // Looks again: its timer fired, or the policies were resolved anew.
   void Attend(Slot slot);
   void Forget(Uid uid);
-  // A retry that was settled together with the verdict.
-  void CountSettled(const RunRecord& record, RetryState state);
+  // A retry that was settled together with the verdict; `run` has its state.
+  void CountSettled(const RunRecord& record, const ObservedRun& run);
 
   // Sends what is due, as far as limits allow. Call at the end of each step.
   void Pump();

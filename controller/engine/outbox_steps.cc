@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "controller/engine/announce.h"
 #include "controller/engine/answers.h"
 #include "controller/engine/outbox.h"
 #include "controller/wire/http_status.h"
@@ -269,6 +270,7 @@ void Outbox::OnTwinDeleted(Uid uid, Item& item, const Response& response) {
 void Outbox::Refused(Uid uid, Item& item, const Response& response) {
   const std::string detail = WordsOf(response);
   Log(LogLevel::kWarn, "the successor was refused; it is tried again", item, detail);
+  AnnounceRefusedSuccessor(core_, core_.store.At(item.slot), detail);
   if (detail == item.refusal || stopping_) return Hold(uid);
   item.refusal = detail;
   const RunRecord& record = core_.store.At(item.slot);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "controller/engine/announce.h"
 #include "controller/wire/status_patch.h"
 #include "controller/wire/targets.h"
 
@@ -95,6 +96,7 @@ void Reaper::Suppress(Slot slot, Reason reason, Suppression cause) {
                                 static_cast<std::size_t>(cause));
   if (std::exchange(record.suppressed, mark) == mark) return;
   core_.CountOne(Metric::kSuppressed, core_.LabelOf(record), static_cast<std::uint8_t>(cause));
+  if (cause == Suppression::kDryRun) AnnounceDryRun(core_, record, reason);
   if (cause == Suppression::kRateLimit) return;
   core_.Emit(LogLine{LogLevel::kInfo,
                      "a verdict is due and is not written",
@@ -138,10 +140,12 @@ void Reaper::Committed(Slot slot, const ObservedRun& run) {
   } else {
     core_.CountOne(Metric::kReaps, lane, static_cast<std::uint8_t>(*reason));
   }
-  if (run.retry_state) outbox_.CountSettled(record, *run.retry_state);
+  const bool begun_here = !attempt.empty() && attempt.mapped().uid == record.uid;
+  AnnounceVerdict(core_, record, run, begun_here ? attempt.mapped().message : "");
+  if (run.retry_state) outbox_.CountSettled(record, run);
   CountReconcile(ReconcileResult::kSuccess);
   Nanos lag{};
-  if (!attempt.empty() && attempt.mapped().uid == record.uid) {
+  if (begun_here) {
     lag = core_.now.mono - attempt.mapped().due;
     core_.CountOne(Metric::kDetectionLag, lane, 0, std::chrono::duration<double>(lag).count());
   }
@@ -254,6 +258,7 @@ void Reaper::WriteVerdict(Slot slot, Reason reason, std::string_view foreign_con
                                .at = server.Known() ? server.earliest : record.started_at,
                                .foreign_conditions = foreign_conditions,
                                .retry = retry ? std::optional(retry->Record()) : std::nullopt})});
+  AttemptOf(slot).message = message;
 }
 
 void Reaper::BeginVisit(Slot slot) {

@@ -69,6 +69,7 @@ class Reaper {
     Mono due{};              // of the verdict, for the lag
     int failures{0};         // in a row; decides how long the run is held
     bool read_first{false};  // the outcome of the last write is unknown, or the object is not whole
+    std::string message{};   // of the last verdict written
   };
 
   // What becomes of a run after an answer.

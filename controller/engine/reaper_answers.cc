@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include "controller/engine/announce.h"
 #include "controller/engine/answers.h"
 #include "controller/engine/reaper.h"
 #include "controller/wire/http_status.h"
@@ -127,6 +128,9 @@ Reaper::Next Reaper::OnRefused(const Flight& flight, const Response& response) {
     return Next::kJudge;
   }
   Report(flight, response);
+  if (flight.doing == Doing::kWritingVerdict) {
+    AnnounceRefusedVerdict(core_, core_.store.At(flight.slot), flight.reason, response);
+  }
   CountReconcile(ReconcileResult::kError);
   return Next::kHold;
 }

@@ -8,6 +8,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "tests/engine/engine_harness.h"
@@ -36,6 +37,7 @@ class SoakOutcome {
     CheckThatTheEndedAreDoneWith();
     CheckVerdictCounts();
     CheckRetryCounts();
+    CheckEvents();
     CheckSnapshot();
   }
 
@@ -125,6 +127,25 @@ class SoakOutcome {
   }
   static std::size_t ResultOf(RetryState state) {
     return static_cast<std::size_t>(state) - 1;  // there is none for Pending
+  }
+
+  // Whatever is counted is told as often.
+  void CheckEvents() {
+    std::map<std::string_view, double> told;
+    for (const EmitEvent& event : parts_.engine.Events()) ++told[event.reason];
+    const auto expect = [&](std::string_view reason, Metric metric, std::size_t label) {
+      EXPECT_EQ(told[reason], parts_.engine.Counted(metric, static_cast<std::uint8_t>(label)))
+          << reason;
+    };
+    for (std::size_t i = 0; i < kReapReasonCount; ++i) {
+      expect(kReasons[i].name, Metric::kReaps, i);
+    }
+    expect("FinalizedByController", Metric::kFinalized, 0);
+    constexpr std::array<std::string_view, 4> kRetries = {"RetryCreated", "RetrySkipped",
+                                                          "RetryBlocked", "RetriesExhausted"};
+    for (std::size_t i = 0; i < kRetries.size(); ++i) expect(kRetries[i], Metric::kRetries, i);
+    expect("DryRun", Metric::kSuppressed, static_cast<std::size_t>(Suppression::kDryRun));
+    expect("DisputedReap", Metric::kDisputed, 0);
   }
 
   void CheckSnapshot() {
