@@ -95,11 +95,14 @@ void Executors::Stop() {
 
 // ---- what runs say ----
 
-void Executors::OnSeen(Slot slot, const ObservedRun& run) {
+bool Executors::OnSeen(Slot slot, const ObservedRun& run) {
   RunRecord& record = core_.store.At(slot);
-  if (!record.has_executor && (run.executor_pod.empty() || !settings_.enabled)) return;
+  if (!record.has_executor && (run.executor_pod.empty() || !settings_.enabled)) return false;
   const Uid uid = ParseUid(run.executor_uid).value_or(Uid{});
-  if (run.executor_pod.empty() || uid.IsNone()) return Forget(record.uid);
+  if (run.executor_pod.empty() || uid.IsNone()) {
+    Forget(record.uid);
+    return false;
+  }
   std::string key(run.name_space);
   key.append("/").append(run.executor_pod);
   if (record.has_executor) {
@@ -121,6 +124,7 @@ void Executors::OnSeen(Slot slot, const ObservedRun& run) {
     executor.found = executor.found || message == FoundMessage(executor);
   }
   if (look) Look(slot);
+  return look;
 }
 
 void Executors::Follow(RunRecord& record, std::string key, Uid pod) {

@@ -28,8 +28,8 @@ class Executors final : private WitnessSink {
   [[nodiscard]] bool OnSettings();
   void Stop();
 
-  // Takes in what a run that is not terminal says of its executor.
-  void OnSeen(Slot slot, const ObservedRun& run);
+  // Takes in what a run that is not terminal says of its executor. True: judge it.
+  [[nodiscard]] bool OnSeen(Slot slot, const ObservedRun& run);
   // Looks whether the run's pod is alive as far as the watch knows, and asks for a live read when
   // it is not. Call when the run's timer fired or it changed.
   void Look(Slot slot);

@@ -114,11 +114,10 @@ void Reaper::OnSeen(const Intake::Seen& seen, const ObservedRun& run) {
   }
   if (seen.slot == kNoSlot) return;
   if (seen.became_terminal) Committed(seen.slot, run);
-  if (!IsTerminal(run.phase)) executors_.OnSeen(seen.slot, run);
   if (IsTerminal(run.phase)) {
     executors_.Forget(run.uid);
     outbox_.OnSeen(seen.slot, run);
-  } else if (seen.judge) {
+  } else if (executors_.OnSeen(seen.slot, run) || seen.judge) {
     Judge(seen.slot);
   }
 }

@@ -140,6 +140,13 @@ TEST_F(ExecutorsTest, ThatItWasSeenAliveIsRecordedOnce) {
   EXPECT_TRUE(Quiet());
 }
 
+TEST_F(ExecutorsTest, ARunThatNamesItsPodAfterItsClaimIsVisited) {
+  Start(RunText("a").Claimed(), {pod_.Line("ADDED")});
+  EXPECT_TRUE(Quiet());
+  engine_.Watch(Run().Version(2));
+  EXPECT_FALSE(Quiet());
+}
+
 TEST_F(ExecutorsTest, ConditionsOfOthersStayWhenItIsRecorded) {
   Start(Run().Conditions(R"({"type":"other","status":"True"})"), {pod_.Line("ADDED")});
   ASSERT_EQ(engine_.Requests().size(), 1U);
