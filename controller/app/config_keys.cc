@@ -79,7 +79,10 @@ Key HeartbeatKeys(Thresholds& into) {
   section.keys.push_back(Choice("mode", Names(kHeartbeatModeNames), [&into](const Value& value) {
     into.heartbeat_mode = static_cast<HeartbeatMode>(value.whole);
   }));
-  section.keys.push_back(NotInEffect(Choice("source", {"Status", "Lease"})));
+  section.keys.push_back(
+      Choice("source", Names(kHeartbeatSourceNames), [&into](const Value& value) {
+        into.heartbeat_source = static_cast<HeartbeatSource>(value.whole);
+      }));
   section.check = [&into](const Wholes& wholes) {
     auto mismatch = TooShort(wholes, "timeoutSeconds", "intervalSeconds", 2);
     if (mismatch) into.heartbeat_interval = into.heartbeat_timeout = std::nullopt;

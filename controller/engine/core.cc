@@ -13,13 +13,25 @@ NamespaceId Namespaces::Intern(std::string_view name) {
   return last_id_;
 }
 
+std::uint64_t Core::SignOfLife(const RunRecord& record) const {
+  return record.has_lease ? record.heartbeat ^ leases.at(record.uid)->renewed : record.heartbeat;
+}
+
+Silence Core::LastSign(const RunRecord& record) const {
+  if (!record.has_lease) return record.since;
+  // Until all Leases are known there is no telling.
+  if (!leases_synced.at(record.scope)) return now.silence;
+  return std::max(record.since, leases.at(record.uid)->beat.value_or(record.since));
+}
+
 Subject Core::SubjectOf(const RunRecord& record) const {
   Subject run{.phase = record.phase,
               .being_deleted = record.being_deleted,
               .has_beaten = record.has_beaten,
               .policy = PolicyOf(record),
-              .since = record.since,
+              .since = LastSign(record),
               .started_at = record.started_at};
+  if (record.has_lease) run.has_beaten = record.has_beaten || leases.at(record.uid)->beat;
   if (record.has_executor && settings.executors.enabled) {
     const RunExecutor& executor = executors.at(record.uid);
     run.executor_lost_since = executor.lost_since;

@@ -16,6 +16,7 @@
 #include "controller/engine/silence_clock.h"
 #include "controller/engine/store.h"
 #include "controller/engine/timers.h"
+#include "controller/engine/worker_lease.h"
 #include "controller/verdict/decide.h"
 
 namespace jobrun {
@@ -61,6 +62,8 @@ struct Core {
   std::vector<std::array<std::uint64_t, kPhaseCount>> runs_by_lane{};
   std::unordered_map<Uid, RunDetails, UidHash> details{};     // of records with has_details
   std::unordered_map<Uid, RunExecutor, UidHash> executors{};  // of records with has_executor
+  std::unordered_map<Uid, WorkerLease*, UidHash> leases{};    // of records with has_lease
+  std::vector<bool> leases_synced{};  // by scope: all Leases there are known
 
   void Emit(Effect effect) { effects->push_back(std::move(effect)); }
   void CountOne(Metric metric, LaneIndex lane, std::uint8_t label, double value = 1) {
@@ -81,6 +84,11 @@ struct Core {
     record.has_details = true;
     return details[record.uid];
   }
+  // A hash that changes with every sign of life.
+  [[nodiscard]] std::uint64_t SignOfLife(const RunRecord& record) const;
+  // When the last one was first seen, on the silence clock; of a run that has not beaten: the
+  // claim.
+  [[nodiscard]] Silence LastSign(const RunRecord& record) const;
   // Views in it live until the run's record changes.
   [[nodiscard]] Subject SubjectOf(const RunRecord& record) const;
   // "namespace/name", for people.

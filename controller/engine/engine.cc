@@ -7,6 +7,7 @@
 #include "controller/engine/core.h"
 #include "controller/engine/executors.h"
 #include "controller/engine/intake.h"
+#include "controller/engine/leases.h"
 #include "controller/engine/outbox.h"
 #include "controller/engine/reaper.h"
 #include "controller/engine/run_watch.h"
@@ -36,8 +37,9 @@ struct Engine::Impl {
       : core(options.settings, std::move(options.process_id), start.mono, options.seed),
         intake(core, decoder),
         executors(core, decoder, Bounded(options.scopes), options.seed),
+        leases(core, decoder, options.scopes, options.seed),
         outbox(core, intake, decoder),
-        reaper({core, intake, executors, outbox, decoder}) {
+        reaper({core, intake, executors, leases, outbox, decoder}) {
     for (WatchScope& scope : options.scopes) {
       const auto index = static_cast<std::uint8_t>(watches.size());
       watches.push_back(std::make_unique<RunWatch>(RunWatch::Parts{core, intake, reaper, decoder},
@@ -50,6 +52,7 @@ struct Engine::Impl {
   Core core;
   Intake intake;
   Executors executors;
+  Leases leases;
   Outbox outbox;
   Reaper reaper;
   std::vector<std::unique_ptr<RunWatch>> watches;
@@ -79,6 +82,7 @@ struct Engine::Impl {
   void EachWatch(Each each) {
     for (const auto& watch : watches) each(*watch);
     for (const auto& watch : executors.Watches()) each(*watch);
+    for (const auto& watch : leases.Watches()) each(*watch);
   }
   [[nodiscard]] bool Synced() const;
   [[nodiscard]] Snapshot TakeSnapshot() const;
@@ -109,6 +113,7 @@ void Engine::Impl::Begin(const Clocks& clocks, Effects& effects) {
 void Engine::Impl::Finish() {
   if (!stopping) {
     CapBackoff();
+    leases.WatchIfAsked();
     EachWatch([this](CollectionWatch& watch) {
       watch.Machine().OnWake(core.now.mono);
       watch.TellLate();
@@ -217,6 +222,7 @@ void Engine::Impl::Take(const StopAsked&) {
   reaper.Stop();
   outbox.Stop();
   executors.Stop();
+  leases.Stop();
   for (const auto& watch : watches) watch->Stop();
 }
 
@@ -235,7 +241,7 @@ Snapshot Engine::Impl::TakeSnapshot() const {
   core.store.ForEach([&](Slot, const RunRecord& record) {
     if (record.phase != Phase::kRunning || !record.has_beaten) return;
     auto& oldest = snapshot.lanes[core.LabelOf(record)].oldest_heartbeat;
-    const Mono seen = core.now.mono - (core.now.silence - record.since);
+    const Mono seen = core.now.mono - (core.now.silence - core.LastSign(record));
     oldest = std::min(oldest.value_or(Mono::max()), seen);
   });
   snapshot.runs = core.store.Size();
@@ -255,6 +261,9 @@ Health Engine::CheckHealth() const {
   health.last_sweep = impl_->last_sweep;
   health.stopping = impl_->stopping;
   for (const auto& watch : impl_->watches) {
+    if (health.problem.empty()) health.problem = watch->Problem();
+  }
+  for (const auto& watch : impl_->leases.Watches()) {
     if (health.problem.empty()) health.problem = watch->Problem();
   }
   if (health.problem.empty()) health.problem = impl_->reaper.Problem();

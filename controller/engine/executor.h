@@ -19,7 +19,7 @@ struct RunExecutor {
   int dead_checks{0};    // live reads in a row that found it dead
   int vain_checks{0};    // in a row, of a pod that is alive but not among the watched ones
   Mono next_check{Mono::min()};
-  std::uint64_t heartbeat{0};           // RunRecord::heartbeat when the first of the row was made
+  std::uint64_t sign_of_life{0};        // Core::SignOfLife when the row began
   std::optional<Silence> lost_since{};  // when enough of them had found it dead
   std::string_view cause{};             // static text: status.cause
   std::string fate{};                   // for people

@@ -112,8 +112,9 @@ bool Executors::OnSeen(Slot slot, const ObservedRun& run) {
   bool look = !record.has_executor;
   if (look) Follow(record, std::move(key), uid);
   RunExecutor& executor = core_.executors.at(record.uid);
-  if (record.heartbeat != executor.heartbeat) {  // a sign of life
-    executor.heartbeat = record.heartbeat;
+  const std::uint64_t sign = core_.SignOfLife(record);
+  if (sign != executor.sign_of_life) {
+    executor.sign_of_life = sign;
     look = look || executor.dead_checks > 0;
     executor.dead_checks = 0;
     executor.lost_since.reset();
@@ -133,7 +134,7 @@ void Executors::Follow(RunRecord& record, std::string key, Uid pod) {
   RunExecutor& executor = core_.executors[record.uid];
   executor.key = std::move(key);
   executor.uid = pod;
-  executor.heartbeat = record.heartbeat;
+  executor.sign_of_life = core_.SignOfLife(record);
 }
 
 void Executors::Forget(Uid run) {

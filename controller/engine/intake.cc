@@ -129,6 +129,8 @@ void Intake::EaseIn(RunRecord& record, const Policy& before) {
       policy.heartbeat_mode != HeartbeatMode::kIgnored && record.has_beaten) {
     // When the present heartbeat was first seen is not known: it was ignored.
     record.since = core_.now.silence;
+  } else if (before.heartbeat_source != policy.heartbeat_source) {
+    record.since = core_.now.silence;  // what was heard the other way counts no more
   } else {
     Ease(record.since, limit_before, limit, by);
   }

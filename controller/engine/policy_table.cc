@@ -46,6 +46,7 @@ std::size_t PolicyTable::KeyHash::operator()(const Key& key) const {
   };
   add(key.thresholds.reaping);
   add(key.thresholds.heartbeat_mode);
+  add(key.thresholds.heartbeat_source);
   for (const SecondsField& field : kSecondsFields) {
     const std::optional<Seconds>& value = key.thresholds.*field.member;
     hash = Combine(hash, value ? static_cast<std::size_t>(value->count()) + 1 : 0);
@@ -111,6 +112,12 @@ void PolicyTable::Reload(const Settings& settings, std::vector<Policy>& before) 
     before.push_back(entry.policy);
     if (entry.holders > 0) Resolve(entry);
   }
+}
+
+bool PolicyTable::AsksForLeases() const {
+  return std::ranges::any_of(entries_, [](const Entry& entry) {
+    return entry.holders > 0 && entry.policy.heartbeat_source == HeartbeatSource::kLease;
+  });
 }
 
 Nanos PolicyTable::ShortestTimeout() const {

@@ -59,7 +59,9 @@ class PolicyTable {
   [[nodiscard]] std::size_t Size() const { return ids_.size(); }
   // The shortest heartbeat timeout that any held policy has; an hour without one.
   [[nodiscard]] Nanos ShortestTimeout() const;
-  // Moves whenever ShortestTimeout may have changed.
+  // Whether a held policy takes heartbeats from Leases.
+  [[nodiscard]] bool AsksForLeases() const;
+  // Moves whenever the two above may have changed.
   [[nodiscard]] std::uint64_t Version() const { return version_; }
 
  private:

@@ -25,6 +25,7 @@ Reaper::Reaper(const Parts& parts)
     : core_(parts.core),
       intake_(parts.intake),
       executors_(parts.executors),
+      leases_(parts.leases),
       outbox_(parts.outbox),
       decoder_(parts.decoder),
       reaps_(core_.settings.rate_limit.reaps_per_second, core_.settings.rate_limit.burst),
@@ -110,16 +111,20 @@ void Reaper::OnSeen(const Intake::Seen& seen, const ObservedRun& run) {
   if (seen.forgotten != kNoSlot) {
     Drop(seen.forgotten);
     executors_.Forget(run.uid);
+    leases_.Forget(run.uid);
     outbox_.Forget(run.uid);
   }
   if (seen.slot == kNoSlot) return;
   if (seen.became_terminal) Committed(seen.slot, run);
   if (IsTerminal(run.phase)) {
     executors_.Forget(run.uid);
+    leases_.Forget(run.uid);
     outbox_.OnSeen(seen.slot, run);
-  } else if (executors_.OnSeen(seen.slot, run) || seen.judge) {
-    Judge(seen.slot);
+    return;
   }
+  const bool of_lease = leases_.OnSeen(seen.slot, run);
+  const bool of_executor = executors_.OnSeen(seen.slot, run);
+  if (seen.judge || of_lease || of_executor) Judge(seen.slot);
 }
 
 // A run has become terminal. Ours to count if it carries a verdictID of this process, whichever way
@@ -214,6 +219,7 @@ void Reaper::Begin(Slot slot) {
   if (GateShut(slot, reap->reason)) return;
   Attempt& attempt = AttemptOf(slot);
   attempt.due = core_.now.mono - reap->overdue;
+  if (WaitsForLease(record, reap->reason)) return DeleteLease(slot, reap->reason);
   if (attempt.read_first || record.foreign_conditions) {
     ReadAnew(slot, reap->reason);
   } else {
@@ -305,6 +311,7 @@ void Reaper::CountReconcile(ReconcileResult result) {
 void Reaper::Forget(Slot slot) {
   Drop(slot);
   executors_.Forget(core_.store.At(slot).uid);
+  leases_.Forget(core_.store.At(slot).uid);
   outbox_.Forget(core_.store.At(slot).uid);
   intake_.Forget(slot);
 }

@@ -12,6 +12,7 @@
 #include "controller/engine/core.h"
 #include "controller/engine/executors.h"
 #include "controller/engine/intake.h"
+#include "controller/engine/leases.h"
 #include "controller/engine/outbox.h"
 #include "controller/engine/token_bucket.h"
 
@@ -23,6 +24,7 @@ class Reaper {
     Core& core;
     Intake& intake;
     Executors& executors;
+    Leases& leases;
     Outbox& outbox;
     EventDecoder& decoder;
   };
@@ -56,7 +58,16 @@ class Reaper {
   [[nodiscard]] const std::string& Problem() const { return problem_; }
 
  private:
-  enum class Doing : std::uint8_t { kReading, kWritingVerdict, kWritingVisit };
+  enum class Doing : std::uint8_t {
+    kReading,
+    kWritingVerdict,
+    kWritingVisit,
+    kDeletingLease,
+    kReadingLease,
+  };
+  // What a request needs; a missing one is a trouble of all runs.
+  enum class Right : std::uint8_t { kRead, kWrite, kDeleteLease, kReadLease };
+  [[nodiscard]] static Right RightOf(Doing doing);
   struct Flight {
     Slot slot;
     Uid uid;
@@ -84,10 +95,16 @@ class Reaper {
   void BeginVisit(Slot slot);
   void WriteVerdict(Slot slot, Reason reason, std::string_view foreign_conditions);
   void ReadAnew(Slot slot, Reason reason);
+  // A verdict on silence waits until the Lease that the run is beaten for by is gone.
+  [[nodiscard]] bool WaitsForLease(const RunRecord& record, Reason reason) const;
+  void DeleteLease(Slot slot, Reason reason);
   void Send(Slot slot, Doing doing, Reason reason, Request request);
 
+  [[nodiscard]] Next OnAnswer(const Flight& flight, const Response& response);
   [[nodiscard]] Next OnRead(const Flight& flight, const Response& response);
   [[nodiscard]] Next OnWritten(const Flight& flight, const Response& response);
+  [[nodiscard]] Next OnLeaseDeleted(const Flight& flight, const Response& response);
+  [[nodiscard]] Next OnLeaseRead(const Flight& flight, const Response& response);
   [[nodiscard]] Next OnRefused(const Flight& flight, const Response& response);
   void OnVisited(const Flight& flight, const Response& response);
   enum class TakenIn : std::uint8_t { kNewest, kOlder, kReplaced, kUnreadable };
@@ -111,6 +128,7 @@ class Reaper {
   Core& core_;
   Intake& intake_;
   Executors& executors_;
+  Leases& leases_;
   Outbox& outbox_;
   EventDecoder& decoder_;
   TokenBucket reaps_;
@@ -125,7 +143,7 @@ class Reaper {
   Mono throttled_until_{};     // the server said "later"
   bool stopping_{false};
   std::string problem_;  // a missing right; empty when nothing waits to be read or written
-  bool problem_of_reading_{false};
+  Right problem_of_{};   // the one that is missing
   std::optional<Mono> problem_logged_at_;
 };
 

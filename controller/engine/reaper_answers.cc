@@ -31,19 +31,33 @@ bool TellsOfRights(int status) {
 
 void Reaper::OnResponse(const Response& response) {
   const Flight flight = in_flight_.extract(response.id).mapped();
-  const bool reading = flight.doing == Doing::kReading;
-  if (response.status == kHttpOk && reading == problem_of_reading_) problem_.clear();
+  if (response.status == kHttpOk && RightOf(flight.doing) == problem_of_) problem_.clear();
   if (!core_.store.Holds(flight.slot, flight.uid)) return;
   if (flight.doing == Doing::kWritingVisit) {
     OnVisited(flight, response);
     return;
   }
-  const Next next = reading ? OnRead(flight, response) : OnWritten(flight, response);
+  const Next next = OnAnswer(flight, response);
   if (next == Next::kWait || !core_.store.Holds(flight.slot, flight.uid)) return;
   core_.store.At(flight.slot).busy = false;
   if (next == Next::kJudge) Judge(flight.slot);
   if (next == Next::kHold) Hold(flight.slot);
   if (next == Next::kForget) Forget(flight.slot);
+}
+
+Reaper::Next Reaper::OnAnswer(const Flight& flight, const Response& response) {
+  switch (flight.doing) {
+    case Doing::kReading:
+      return OnRead(flight, response);
+    case Doing::kDeletingLease:
+      return OnLeaseDeleted(flight, response);
+    case Doing::kReadingLease:
+      return OnLeaseRead(flight, response);
+    case Doing::kWritingVerdict:
+    case Doing::kWritingVisit:
+      break;
+  }
+  return OnWritten(flight, response);
 }
 
 // Brings the record up to the object in an answer. Another uid under the name tells nothing about
@@ -79,6 +93,7 @@ Reaper::Next Reaper::OnRead(const Flight& flight, const Response& response) {
   if (!foreign) return Next::kHold;
   attempt.due = core_.now.mono - reap->overdue;
   if (GateShut(flight.slot, reap->reason)) return Next::kJudge;
+  if (WaitsForLease(core_.store.At(flight.slot), reap->reason)) return Next::kJudge;
   WriteVerdict(flight.slot, reap->reason, *foreign);
   return Next::kWait;
 }
@@ -139,14 +154,31 @@ void Reaper::Throttle(const Response& response) {
   throttled_until_ = std::max(throttled_until_, core_.now.mono + ThrottleWait(response));
 }
 
+Reaper::Right Reaper::RightOf(Doing doing) {
+  switch (doing) {
+    case Doing::kReading:
+      return Right::kRead;
+    case Doing::kWritingVerdict:
+    case Doing::kWritingVisit:
+      return Right::kWrite;
+    case Doing::kDeletingLease:
+      return Right::kDeleteLease;
+    case Doing::kReadingLease:
+      return Right::kReadLease;
+  }
+  return Right::kRead;
+}
+
 // A refusal for its content is this run's trouble; a missing right is everybody's and makes the
 // controller unready.
 void Reaper::Report(const Flight& flight, const Response& response) {
-  const bool reading = flight.doing == Doing::kReading;
   const std::string detail = WordsOf(response);
   if (LacksRight(response.status)) {
-    problem_ = (reading ? "can't read a JobRun: " : "can't write a JobRun's status: ") + detail;
-    problem_of_reading_ = reading;
+    constexpr std::array<const char*, 4> kLacking = {
+        "can't read a JobRun: ", "can't write a JobRun's status: ", "can't delete a Lease: ",
+        "can't read a Lease: "};
+    problem_of_ = RightOf(flight.doing);
+    problem_ = kLacking.at(static_cast<std::size_t>(problem_of_)) + detail;
     const Mono now = core_.now.mono;
     if (problem_logged_at_ && now - *problem_logged_at_ < kProblemRepeat) return;
     problem_logged_at_ = now;
@@ -155,13 +187,14 @@ void Reaper::Report(const Flight& flight, const Response& response) {
 }
 
 void Reaper::LogRefusal(const Flight& flight, const Response& response, const std::string& detail) {
-  constexpr std::array<const char*, 3> kRequests = {"read", "verdict", "visit"};
+  constexpr std::array<const char*, 5> kRequests = {"read", "verdict", "visit", "delete the Lease",
+                                                    "read the Lease"};
   const bool refused = response.status != 0 && response.status < kHttpServerError;
   core_.Emit(LogLine{refused ? LogLevel::kError : LogLevel::kWarn,
                      refused ? "a request for a run was refused; the run is held"
                              : "the outcome of a request is unknown; the run is read again",
                      {{"run", core_.FullName(core_.store.At(flight.slot))},
-                      {"request", kRequests[static_cast<std::size_t>(flight.doing)]},
+                      {"request", kRequests.at(static_cast<std::size_t>(flight.doing))},
                       {"status", std::to_string(response.status)},
                       {"error", detail}}});
 }

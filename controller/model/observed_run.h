@@ -32,6 +32,7 @@ struct ObservedRun {
 
   Phase phase{Phase::kPending};
   std::string_view claimed_at{};
+  std::string_view claimed_by{};
   std::string_view last_heartbeat_at{};
   std::string_view start_time{};
   std::string_view executor_pod{};  // status.executor.podName

@@ -19,10 +19,12 @@ using Seconds = std::chrono::seconds;
 
 enum class Reaping : std::uint8_t { kEnabled, kDryRun, kDisabled };
 enum class HeartbeatMode : std::uint8_t { kAuto, kRequired, kIgnored };
+enum class HeartbeatSource : std::uint8_t { kStatus, kLease };
 
 inline constexpr std::array<std::string_view, 3> kReapingNames = {"Enabled", "DryRun", "Disabled"};
 inline constexpr std::array<std::string_view, 3> kHeartbeatModeNames = {"Auto", "Required",
                                                                         "Ignored"};
+inline constexpr std::array<std::string_view, 2> kHeartbeatSourceNames = {"Status", "Lease"};
 
 // The enumerator whose name stands at the same place in `names`, or nothing.
 template <class Enum, std::size_t N>
@@ -42,6 +44,7 @@ struct Thresholds {
   std::optional<Seconds> backstop{};
   std::optional<Seconds> claim_ttl{};
   std::optional<HeartbeatMode> heartbeat_mode{};
+  std::optional<HeartbeatSource> heartbeat_source{};
   std::optional<Seconds> heartbeat_interval{};
   std::optional<Seconds> heartbeat_timeout{};
   std::optional<Seconds> first_timeout{};
@@ -86,6 +89,7 @@ struct Policy {
   std::optional<Seconds> backstop{};
   std::optional<Seconds> claim_ttl{};
   HeartbeatMode heartbeat_mode{HeartbeatMode::kAuto};
+  HeartbeatSource heartbeat_source{HeartbeatSource::kStatus};
   Seconds heartbeat_interval{30};
   Seconds heartbeat_timeout{150};
   Seconds first_timeout{150};

@@ -18,6 +18,7 @@ Thresholds Permitted(const Thresholds& run,
   Thresholds permitted = run;
   if (!MayOverride(*overridable, "reaping")) permitted.reaping.reset();
   if (!MayOverride(*overridable, "heartbeat.mode")) permitted.heartbeat_mode.reset();
+  if (!MayOverride(*overridable, "heartbeat.source")) permitted.heartbeat_source.reset();
   if (!MayOverride(*overridable, "completionGates")) permitted.completion_gates.reset();
   if (!MayOverride(*overridable, "retry")) permitted.retry = {};
   for (const SecondsField& field : kSecondsFields) {
@@ -68,6 +69,7 @@ Policy ResolvePolicy(const Thresholds& run, const LaneRules& lane, const Thresho
   policy.deadline = limit(&Thresholds::deadline);
   policy.backstop = limit(&Thresholds::backstop);
   policy.heartbeat_mode = said(&Thresholds::heartbeat_mode).value_or(HeartbeatMode::kAuto);
+  policy.heartbeat_source = said(&Thresholds::heartbeat_source).value_or(HeartbeatSource::kStatus);
   policy.heartbeat_interval =
       limit(&Thresholds::heartbeat_interval).value_or(kHeartbeatIntervalDefault);
   policy.heartbeat_timeout =

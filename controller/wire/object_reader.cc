@@ -20,8 +20,9 @@ constexpr std::array<TextField, 2> kMetadataTexts = {{
     {"name", &ObservedRun::name, "metadata.name: expected a string"},
     {"namespace", &ObservedRun::name_space, "metadata.namespace: expected a string"},
 }};
-constexpr std::array<TextField, 8> kStatusTexts = {{
+constexpr std::array<TextField, 9> kStatusTexts = {{
     {"claimedAt", &ObservedRun::claimed_at, "status.claimedAt: expected a string"},
+    {"claimedBy", &ObservedRun::claimed_by, "status.claimedBy: expected a string"},
     {"completionTime", &ObservedRun::completion_time, "status.completionTime: expected a string"},
     {"lastHeartbeatAt", &ObservedRun::last_heartbeat_at,
      "status.lastHeartbeatAt: expected a string"},

@@ -55,6 +55,8 @@ class SpecReader {
     return EachField(value, [this](std::string_view key, ondemand::value& field) {
       if (key == "mode") {
         TakeEnum(field, kHeartbeatModeNames, thresholds.heartbeat_mode, "heartbeat.mode");
+      } else if (key == "source") {
+        TakeEnum(field, kHeartbeatSourceNames, thresholds.heartbeat_source, "heartbeat.source");
       } else {
         TakeSeconds(kHeartbeatPrefix, key, field);
       }

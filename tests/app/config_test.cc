@@ -107,6 +107,7 @@ lanes:
                             .backstop = Seconds(3),
                             .claim_ttl = Seconds(4),
                             .heartbeat_mode = HeartbeatMode::kRequired,
+                            .heartbeat_source = HeartbeatSource::kLease,
                             .heartbeat_interval = Seconds(5),
                             .heartbeat_timeout = Seconds(10),
                             .first_timeout = Seconds(6),

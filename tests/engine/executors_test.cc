@@ -1,78 +1,12 @@
 // Row 5 of the verdict table: pods that runs name as their executors.
 #include <gtest/gtest.h>
 
-#include <string>
-#include <vector>
-
-#include "tests/engine/engine_harness.h"
-#include "tests/engine/pod_text.h"
-#include "tests/engine/verdict_harness.h"
+#include "tests/engine/executors_fixture.h"
 
 namespace jobrun {
 namespace {
 
 using namespace std::chrono_literals;  // NOLINT
-
-constexpr std::string_view kPodPath = "/api/v1/namespaces/ns/pods/p";
-const std::string kNotFound = R"({"kind":"Status","code":404,"reason":"NotFound"})";
-
-class ExecutorsTest : public testing::Test {
- protected:
-  explicit ExecutorsTest(int dead_checks = 2) : engine_(SettingsWith(dead_checks)) {}
-
-  static Settings SettingsWith(int dead_checks) {
-    Settings settings;
-    settings.executors = {.enabled = true, .selector = "", .dead_checks = dead_checks};
-    // No heartbeats, no first visits but those of executors.
-    settings.defaults.heartbeat_mode = HeartbeatMode::kIgnored;
-    return settings;
-  }
-
-  [[nodiscard]] RunText Run() const { return RunText("a").Claimed().Executor("p", pod_.uid); }
-  [[nodiscard]] static std::string Found(const PodText& pod) {
-    return R"({"type":"ExecutorFound","status":"True","reason":"PodAlive","message":"pod p ()" +
-           FormatUid(pod.uid) + R"() was seen alive"})";
-  }
-  // A run whose pod has been seen alive and that says so.
-  RunText Recorded() { return Run().Conditions(Found(pod_)); }
-
-  void Start(const RunText& run, const std::vector<std::string>& pods) {
-    engine_.Sync({run});
-    engine_.SyncWitnesses(Watched::kPods, pods);
-  }
-  void Pod(const PodText& pod, std::string_view type) {
-    engine_.Witness(Watched::kPods, pod.Line(type));
-  }
-
-  // The one request open reads the pod; it is answered with this.
-  void AnswerRead(int status, const std::string& body) {
-    ASSERT_EQ(engine_.Requests().size(), 1U);
-    ASSERT_EQ(engine_.Requests()[0].target, kPodPath);
-    ASSERT_EQ(engine_.Requests()[0].method, Method::kGet);
-    engine_.Answer(status, body);
-  }
-  void Dead() { AnswerRead(404, kNotFound); }
-  void Alive() { AnswerRead(200, pod_.Json()); }
-  [[nodiscard]] bool Quiet() const { return engine_.Requests().empty(); }
-  [[nodiscard]] double Checks(ExecutorCheck result) const {
-    return engine_.Counted(Metric::kExecutorChecks, static_cast<std::uint8_t>(result));
-  }
-
-  // The verdict is read first, because there are conditions to keep.
-  void ExpectLost(const RunText& run, const std::string& cause, const std::string& fate) {
-    ASSERT_EQ(engine_.Requests().size(), 1U);
-    EXPECT_EQ(engine_.Requests()[0].target, "/apis/jobrun.dev/v1/namespaces/ns/jobruns/a");
-    engine_.Answer(200, run.Json());
-    ExpectVerdict(engine_, "ExecutorLost");
-    const std::string& body = engine_.Requests()[0].body;
-    EXPECT_NE(body.find(R"("cause":")" + cause + "\""), std::string::npos) << body;
-    EXPECT_NE(body.find("executor lost: pod p: " + fate + "\""), std::string::npos) << body;
-    EXPECT_NE(body.find(R"("type":"ExecutorFound")"), std::string::npos) << body;
-  }
-
-  PodText pod_{"p"};
-  EngineHarness engine_;
-};
 
 class ThreeChecksTest : public ExecutorsTest {
  protected:
@@ -224,67 +158,6 @@ TEST_F(ExecutorsTest, ATroubleWithReadsIsSaidOnceAMinute) {
     lines += line.message.starts_with("a pod can't be read") ? 1 : 0;
   }
   EXPECT_EQ(lines, 1);
-}
-
-struct FateCase {
-  const char* what;
-  PodText last;  // the last that the watch told before it was gone
-  const char* cause;
-  const char* fate;
-};
-class FateTest : public ExecutorsTest, public testing::WithParamInterface<FateCase> {};
-
-TEST_P(FateTest, IsToldByThePodAsItWasLast) {
-  Start(Recorded(), {pod_.Line("ADDED")});
-  Pod(GetParam().last, "DELETED");
-  Dead();
-  engine_.Pass(10s);
-  Dead();
-  ExpectLost(Recorded(), GetParam().cause, GetParam().fate);
-}
-INSTANTIATE_TEST_SUITE_P(
-    Causes, FateTest,
-    testing::Values(FateCase{"oom", PodText("p").Ended("Failed", "OOMKilled", 137), "OOMKilled",
-                             "out of memory (container main, exit code 137)"},
-                    FateCase{"evicted", PodText("p").Disrupted("EvictionByEvictionAPI"), "Evicted",
-                             "evicted"},
-                    FateCase{"taint", PodText("p").Disrupted("DeletionByTaintManager"), "NodeLost",
-                             "its node is lost or gone"},
-                    FateCase{"failed", PodText("p").Ended("Failed", "Error", 3), "PodFailed",
-                             "failed (container main, exit code 3)"},
-                    FateCase{"running", PodText("p"), "PodDeleted", "deleted"}));
-
-TEST_F(ExecutorsTest, AFinishedPodIsDeadWhileItIsStillThere) {
-  const PodText ended = PodText("p").Ended("Succeeded", "Completed", 0);
-  Start(Recorded(), {pod_.Line("ADDED")});
-  Pod(ended, "MODIFIED");
-  AnswerRead(200, ended.Json());
-  engine_.Pass(10s);
-  AnswerRead(200, ended.Json());
-  ExpectLost(Recorded(), "PodSucceeded", "finished, and nobody finished the run");
-}
-
-TEST_F(ExecutorsTest, AnotherPodOfItsNameIsNotIt) {
-  Start(Recorded(), {pod_.Line("ADDED")});
-  Pod(pod_, "DELETED");
-  AnswerRead(200, PodText("p", 8).Json());
-  engine_.Pass(10s);
-  AnswerRead(200, PodText("p", 8).Ended("Failed", "OOMKilled", 137).Json());
-  ExpectLost(Recorded(), "PodDeleted", "deleted");
-}
-
-TEST_F(ExecutorsTest, APodOfALostNodeIsDeadWhenItsGraceIsLongOver) {
-  Start(Recorded(), {pod_.Line("ADDED")});
-  const PodText left = PodText("p").Disrupted("DeletionByTaintManager");
-  const PodText dying = PodText(left).Deleting("2026-11-22T12:01:00Z");
-  Pod(dying, "MODIFIED");
-  engine_.Pass(89s);
-  EXPECT_TRUE(Quiet());
-  engine_.Pass(3s);
-  AnswerRead(200, dying.Json());
-  engine_.Pass(10s);
-  AnswerRead(200, dying.Json());
-  ExpectLost(Recorded(), "NodeLost", "its node is lost or gone");
 }
 
 TEST_F(ExecutorsTest, APodBeyondTheSelectorIsLookedAtEverMoreRarely) {

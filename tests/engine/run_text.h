@@ -29,6 +29,7 @@ struct RunText {
   std::string spec;   // further fields of the spec: ,"deadlineSeconds":60
   std::string phase;  // empty: no status
   std::string claimed_at;
+  std::string claimed_by;
   std::string heartbeat;
   std::string start_time;
   std::string progress;
@@ -54,6 +55,10 @@ struct RunText {
     phase = "Running";
     claimed_at = std::move(at);
     return *this;
+  }
+  RunText& ClaimedBy(std::string worker) {
+    claimed_by = std::move(worker);
+    return Claimed();
   }
   RunText& Beat(int number) {
     heartbeat = FormatMicroTime(kServerStart + std::chrono::seconds(1000 + number));
@@ -105,6 +110,7 @@ struct RunText {
     if (phase.empty()) return out + "}";
     out += R"(,"status":{"phase":")" + phase + "\"";
     Field(out, "claimedAt", claimed_at);
+    Field(out, "claimedBy", claimed_by);
     Field(out, "lastHeartbeatAt", heartbeat);
     Field(out, "startTime", start_time);
     Field(out, "progress", progress);

@@ -21,6 +21,19 @@ TEST(ResolveTest, BuiltInValuesHoldWhereNobodySaysAnything) {
   EXPECT_EQ(policy.heartbeat_mode, HeartbeatMode::kAuto);
 }
 
+TEST(ResolveTest, TheSourceOfHeartbeatsFollowsTheSamePrecedence) {
+  const Thresholds by_lease{.heartbeat_source = HeartbeatSource::kLease};
+  const Thresholds by_status{.heartbeat_source = HeartbeatSource::kStatus};
+  EXPECT_EQ(Resolve({}, {}, by_lease).heartbeat_source, HeartbeatSource::kLease);
+  EXPECT_EQ(Resolve({}, by_status, by_lease).heartbeat_source, HeartbeatSource::kStatus);
+  EXPECT_EQ(Resolve(by_lease, by_status, {}).heartbeat_source, HeartbeatSource::kLease);
+  const std::vector<std::string> none;
+  const Thresholds nothing;
+  const LaneRules strict{.thresholds = &nothing, .overridable = none};
+  EXPECT_EQ(ResolvePolicy(by_lease, strict, {}, Reaping::kEnabled).heartbeat_source,
+            HeartbeatSource::kStatus);
+}
+
 TEST(ResolveTest, RunBeforeLaneBeforeDefaultsForEveryThreshold) {
   for (const SecondsField& field : kSecondsFields) {
     Thresholds run, lane, defaults;

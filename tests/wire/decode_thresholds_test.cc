@@ -23,7 +23,7 @@ TEST(DecodeThresholdsTest, ReadsEveryField) {
   EventDecoder decoder;
   const auto thresholds = decoder.DecodeThresholds(
       R"({"lane":"x","reaping":"DryRun","pendingDeadlineSeconds":1,"deadlineSeconds":2,)"
-      R"("backstopSeconds":3,"claimTTLSeconds":4,"heartbeat":{"mode":"Required","source":"Status",)"
+      R"("backstopSeconds":3,"claimTTLSeconds":4,"heartbeat":{"mode":"Required","source":"Lease",)"
       R"("intervalSeconds":5,"timeoutSeconds":6,"firstTimeoutSeconds":7}})");
   ASSERT_TRUE(thresholds.ok()) << thresholds.error().ToString();
   Thresholds expected;
@@ -33,6 +33,7 @@ TEST(DecodeThresholdsTest, ReadsEveryField) {
   expected.backstop = Seconds(3);
   expected.claim_ttl = Seconds(4);
   expected.heartbeat_mode = HeartbeatMode::kRequired;
+  expected.heartbeat_source = HeartbeatSource::kLease;
   expected.heartbeat_interval = Seconds(5);
   expected.heartbeat_timeout = Seconds(6);
   expected.first_timeout = Seconds(7);

@@ -1,0 +1,145 @@
+#include "controller/engine/leases.h"
+
+#include <functional>
+#include <utility>
+
+namespace jobrun {
+namespace {
+
+std::uint64_t HashOf(std::string_view text) {
+  if (text.empty()) return 0;
+  const std::uint64_t hash = std::hash<std::string_view>{}(text);
+  return hash == 0 ? 1 : hash;
+}
+
+std::string KeyOf(std::string_view name_space, std::string_view name) {
+  std::string key(name_space);
+  return key.append("/").append(name);
+}
+
+}  // namespace
+
+Leases::Leases(Core& core, EventDecoder& decoder, std::vector<WatchScope> scopes,
+               std::uint64_t seed)
+    : core_(core), decoder_(decoder), scopes_(std::move(scopes)), seed_(seed) {
+  core_.leases_synced.resize(scopes_.size());
+}
+
+void Leases::WatchIfAsked() {
+  if (std::exchange(asked_for_, core_.policies.Version()) == core_.policies.Version()) return;
+  if (stopping_ || !watches_.empty() || !core_.policies.AsksForLeases()) return;
+  WitnessSink& sink = *this;
+  for (const WatchScope& scope : scopes_) {
+    const auto index = static_cast<std::uint8_t>(watches_.size());
+    watches_.push_back(std::make_unique<WitnessWatch>(
+        CollectionWatch::Parts{core_, decoder_}, WitnessWatch::Place{sink, index},
+        WatchScope{.name_space = scope.name_space, .watched = Watched::kLeases},
+        ReflectorOptions{.what = "Leases, by which runs are beaten for",
+                         .if_forbidden = "heartbeat.source: Lease needs get, list, watch and "
+                                         "delete on leases.coordination.k8s.io"},
+        seed_ + index));
+    watches_.back()->Machine().CapBackoff(core_.backoff_cap);
+    watches_.back()->Machine().Start(core_.now.mono);
+  }
+}
+
+void Leases::Stop() {
+  stopping_ = true;
+  for (const auto& watch : watches_) watch->Stop();
+}
+
+// ---- runs ----
+
+bool Leases::OnSeen(Slot slot, const ObservedRun& run) {
+  RunRecord& record = core_.store.At(slot);
+  const bool by_lease =
+      core_.PolicyOf(record).heartbeat_source == HeartbeatSource::kLease && !run.claimed_by.empty();
+  if (by_lease == record.has_lease) return false;  // claimedBy is set once
+  if (!by_lease) {
+    Forget(record.uid);
+    return true;
+  }
+  std::string key = KeyOf(run.name_space, run.claimed_by);
+  std::unique_ptr<WorkerLease>& lease = leases_[key];
+  if (!lease) lease = std::make_unique<WorkerLease>(WorkerLease{.key = std::move(key)});
+  lease->runs.insert(record.uid);
+  core_.leases[record.uid] = lease.get();
+  record.has_lease = true;
+  return true;
+}
+
+void Leases::Forget(Uid run) {
+  const auto found = core_.leases.find(run);
+  if (found == core_.leases.end()) return;
+  WorkerLease& lease = *found->second;
+  core_.leases.erase(found);
+  const Slot slot = core_.store.Find(run);
+  if (slot != kNoSlot) core_.store.At(slot).has_lease = false;
+  lease.runs.erase(run);
+  if (lease.runs.empty() && lease.uid.IsNone()) leases_.erase(std::string(lease.key));
+}
+
+WorkerLease* Leases::Guarding(const RunRecord& record) const {
+  if (!record.has_lease) return nullptr;
+  WorkerLease* lease = core_.leases.at(record.uid);
+  return lease->uid.IsNone() ? nullptr : lease;
+}
+
+// ---- Leases ----
+
+void Leases::Renew(WorkerLease& lease, const Event& event) {
+  if (lease.uid == event.run.uid && event.run.resource_version < lease.resource_version) return;
+  lease.uid = event.run.uid;
+  lease.resource_version = event.run.resource_version;
+  const std::uint64_t renewed = HashOf(event.renew_time);
+  if (std::exchange(lease.renewed, renewed) == renewed) return;
+  const bool first = !lease.beat;
+  if (renewed != 0) lease.beat = core_.now.silence;
+  // From now on its runs are judged by it.
+  if (first) Nudge(lease);
+}
+
+void Leases::TakeIn(const RunRecord& record, const std::optional<Event>& event) {
+  WorkerLease& lease = *core_.leases.at(record.uid);
+  if (event) {
+    Renew(lease, *event);
+  } else {
+    lease.uid = {};
+    Nudge(lease);
+  }
+}
+
+void Leases::OnWitness(const Event& event, std::uint8_t scope, std::uint16_t epoch) {
+  std::string key = KeyOf(event.run.name_space, event.run.name);
+  const bool deleted = event.type == EventType::kDeleted;
+  const auto known = leases_.find(key);
+  if (deleted && known == leases_.end()) return;
+  if (deleted) {
+    WorkerLease& lease = *known->second;
+    if (lease.uid == event.run.uid) lease.uid = {};
+    if (lease.uid.IsNone() && lease.runs.empty()) leases_.erase(known);
+    return;
+  }
+  std::unique_ptr<WorkerLease>& lease = leases_[key];
+  if (!lease) lease = std::make_unique<WorkerLease>(WorkerLease{.key = std::move(key)});
+  lease->scope = scope;
+  lease->epoch = epoch;
+  Renew(*lease, event);
+}
+
+void Leases::OnWitnessesReplaced(std::uint8_t scope, std::uint16_t epoch) {
+  core_.leases_synced.at(scope) = true;
+  for (auto& [key, lease] : leases_) {
+    if (lease->scope == scope && lease->epoch != epoch) lease->uid = {};
+    Nudge(*lease);
+  }
+  std::erase_if(leases_, [](const auto& entry) {
+    return entry.second->uid.IsNone() && entry.second->runs.empty();
+  });
+}
+
+void Leases::Nudge(const WorkerLease& lease) {
+  for (const Uid run : lease.runs) core_.timers.Arm(core_.store.Find(run), core_.now.mono);
+}
+
+}  // namespace jobrun

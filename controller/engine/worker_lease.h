@@ -1,0 +1,26 @@
+// What is known of a Lease by which a worker beats for all its runs.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <unordered_set>
+
+#include "controller/base/time.h"
+#include "controller/model/uid.h"
+
+namespace jobrun {
+
+struct WorkerLease {
+  std::string key{};  // "namespace/name"
+  Uid uid{};          // none: there is no such Lease
+  std::uint64_t resource_version{0};
+  std::uint64_t renewed{0};       // hash of spec.renewTime's text; 0 without one
+  std::optional<Silence> beat{};  // when its present renewTime was first seen; stays when it goes
+  bool deleting{false};           // a request to delete it is under way
+  std::uint8_t scope{0};
+  std::uint16_t epoch{0};
+  std::unordered_set<Uid, UidHash> runs{};  // that are beaten for by it
+};
+
+}  // namespace jobrun

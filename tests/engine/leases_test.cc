@@ -1,0 +1,270 @@
+// Heartbeats by Lease: one Lease keeps all runs of its worker alive, and is deleted before their
+// silence is written.
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "tests/engine/engine_harness.h"
+#include "tests/engine/verdict_harness.h"
+
+namespace jobrun {
+namespace {
+
+using namespace std::chrono_literals;  // NOLINT
+
+struct LeaseText {
+  std::string name = "w";
+  std::uint64_t version = 60;
+  int renewed = 1;
+  std::uint64_t uid = 5;
+
+  [[nodiscard]] LeaseText Renewed(int number) const {
+    LeaseText next = *this;
+    next.renewed = number;
+    ++next.version;
+    return next;
+  }
+  [[nodiscard]] std::string Json() const {
+    return R"({"kind":"Lease","metadata":{"name":")" + name + R"(","namespace":"ns","uid":")" +
+           FormatUid(Uid{3, uid}) + R"(","resourceVersion":")" + std::to_string(version) +
+           R"(","creationTimestamp":"2026-11-22T11:59:59Z"},"spec":{"holderIdentity":"w","renewTime":")" +
+           FormatMicroTime(kServerStart + std::chrono::seconds(renewed)) + R"("}})";
+  }
+  [[nodiscard]] std::string Line(std::string_view type) const {
+    return R"({"type":")" + std::string(type) + R"(","object":)" + Json() + "}";
+  }
+};
+
+constexpr std::string_view kLeasePath = "/apis/coordination.k8s.io/v1/namespaces/ns/leases/w";
+const std::string kGone = R"({"kind":"Status","status":"Success"})";
+
+class LeasesTest : public testing::Test {
+ protected:
+  static RunText Run(const std::string& name = "a") {
+    return RunText(name)
+        .Spec(R"("heartbeat":{"source":"Lease","intervalSeconds":10,"timeoutSeconds":30})")
+        .ClaimedBy("w");
+  }
+  void Start(const std::vector<RunText>& runs, const std::vector<std::string>& leases) {
+    engine_.Sync(runs);
+    engine_.SyncWitnesses(Watched::kLeases, leases);
+  }
+  void Lease(const LeaseText& lease, std::string_view type = "MODIFIED") {
+    engine_.Witness(Watched::kLeases, lease.Line(type));
+  }
+  [[nodiscard]] bool Quiet() const { return engine_.Requests().empty(); }
+
+  // The one request open deletes the Lease in this version.
+  void ExpectDelete(const LeaseText& lease) {
+    ASSERT_EQ(engine_.Requests().size(), 1U);
+    const Request& request = engine_.Requests()[0];
+    EXPECT_EQ(request.method, Method::kDelete);
+    EXPECT_EQ(request.target, kLeasePath);
+    EXPECT_NE(request.body.find(R"("resourceVersion":")" + std::to_string(lease.version) + "\""),
+              std::string::npos)
+        << request.body;
+    EXPECT_NE(request.body.find(FormatUid(Uid{3, lease.uid})), std::string::npos);
+  }
+
+  EngineHarness engine_;
+  LeaseText lease_;
+};
+
+TEST_F(LeasesTest, OneLeaseKeepsAllRunsOfItsWorkerAlive) {
+  Start({Run("a"), Run("b"), Run("c")}, {lease_.Line("ADDED")});
+  for (int beat = 2; beat < 20; ++beat) {
+    engine_.Pass(29s);
+    Lease(lease_ = lease_.Renewed(beat));
+  }
+  EXPECT_TRUE(Quiet());
+}
+
+TEST_F(LeasesTest, ItsSilenceIsWrittenAfterItWasDeleted) {
+  Start({Run()}, {lease_.Line("ADDED")});
+  engine_.Pass(30s - 1ns);
+  EXPECT_TRUE(Quiet());
+  engine_.Pass(1ns);
+  ExpectDelete(lease_);
+  engine_.Answer(200, kGone);
+  ExpectVerdict(engine_, "HeartbeatTimeout");
+}
+
+TEST_F(LeasesTest, ALeaseThatIsGoneAlreadyNeedsNoDeletion) {
+  Start({Run()}, {lease_.Line("ADDED")});
+  Lease(lease_, "DELETED");
+  engine_.Pass(30s);
+  ExpectVerdict(engine_, "HeartbeatTimeout");
+}
+
+TEST_F(LeasesTest, NotFoundMeansDeleted) {
+  Start({Run()}, {lease_.Line("ADDED")});
+  engine_.Pass(30s);
+  engine_.Answer(404, "");
+  ExpectVerdict(engine_, "HeartbeatTimeout");
+}
+
+TEST_F(LeasesTest, ARenewalThatTheWatchHasNotToldSavesIt) {
+  Start({Run()}, {lease_.Line("ADDED")});
+  engine_.Pass(30s);
+  engine_.Answer(409, "");
+  ASSERT_EQ(engine_.Requests().size(), 1U);
+  EXPECT_EQ(engine_.Requests()[0].method, Method::kGet);
+  EXPECT_EQ(engine_.Requests()[0].target, kLeasePath);
+  engine_.Answer(200, lease_.Renewed(2).Json());
+  engine_.Pass(30s - 1ns);
+  EXPECT_TRUE(Quiet());
+  engine_.Pass(1ns);
+  ExpectDelete(lease_.Renewed(2));
+}
+
+TEST_F(LeasesTest, AWriteThatIsNoRenewalChangesOnlyTheVersion) {
+  Start({Run()}, {lease_.Line("ADDED")});
+  engine_.Pass(30s);
+  engine_.Answer(409, "");
+  LeaseText labelled = lease_;
+  labelled.version = 77;
+  engine_.Answer(200, labelled.Json());
+  ExpectDelete(labelled);
+}
+
+TEST_F(LeasesTest, AHeartbeatInTheStatusAfterTheDeletionSavesIt) {
+  Start({Run()}, {lease_.Line("ADDED")});
+  engine_.Pass(30s);
+  engine_.Answer(200, kGone);
+  engine_.Answer(409, "");  // the worker found its Lease gone, and beat
+  engine_.Answer(200, Run().Beat(1).Version(2).Json());
+  EXPECT_TRUE(Quiet());
+  EXPECT_EQ(engine_.Reaps(Reason::kHeartbeatTimeout), 0);
+}
+
+TEST_F(LeasesTest, ALeaseMadeAnewIsDeletedAgainBeforeTheVerdict) {
+  Start({Run()}, {lease_.Line("ADDED")});
+  engine_.Pass(30s);
+  engine_.Answer(200, kGone);
+  engine_.Answer(500, "");  // the outcome of the verdict's write is unknown
+  LeaseText anew{.version = 90, .renewed = 1, .uid = 6};
+  Lease(anew, "ADDED");
+  engine_.Pass(40s);
+  ASSERT_FALSE(Quiet());
+  ExpectDelete(anew);
+}
+
+TEST_F(LeasesTest, BeatsInStatusAndInLeaseBothCount) {
+  Start({Run()}, {lease_.Line("ADDED")});
+  engine_.Pass(20s);
+  engine_.Watch(Run().Beat(1).Version(2));
+  engine_.Pass(29s);
+  EXPECT_TRUE(Quiet());
+  Lease(lease_.Renewed(2));
+  engine_.Pass(29s);
+  EXPECT_TRUE(Quiet());
+}
+
+TEST_F(LeasesTest, OnlyOneRunDeletesTheLeaseOfManyThatAreDue) {
+  Start({Run("a"), Run("b"), Run("c")}, {lease_.Line("ADDED")});
+  engine_.Pass(30s);
+  ExpectDelete(lease_);
+  engine_.Answer(200, kGone);
+  EXPECT_EQ(engine_.Requests().size(), 3U) << "all three verdicts";
+}
+
+TEST_F(LeasesTest, NothingIsDueBeforeAllLeasesAreKnown) {
+  engine_.Sync({Run().Beat(1)});
+  engine_.Pass(10min);
+  for (const Request& request : engine_.Requests()) {
+    EXPECT_NE(request.method, Method::kPatch) << request.target;
+  }
+}
+
+TEST_F(LeasesTest, ARunThatHasNeverBeatenHasItsFreePass) {
+  Start({Run()}, {});
+  engine_.Pass(1h);
+  EXPECT_TRUE(Quiet());
+  engine_.Pass(1h);
+  ExpectVerdict(engine_, "ClaimExpired");
+}
+
+TEST_F(LeasesTest, TheFirstRenewalMakesItJudged) {
+  Start({Run()}, {});
+  engine_.Pass(1h);
+  Lease(lease_, "ADDED");
+  engine_.Pass(30s);
+  ExpectDelete(lease_);
+}
+
+TEST_F(LeasesTest, TheDeadlineDoesNotWaitForIt) {
+  RunText run = Run();
+  run.spec += R"(,"deadlineSeconds":60)";
+  run.start_time = "2026-11-22T12:00:00.000000Z";
+  Start({run}, {lease_.Line("ADDED")});
+  for (int beat = 2; beat < 8; ++beat) {
+    engine_.Pass(10s);
+    Lease(lease_ = lease_.Renewed(beat));
+  }
+  engine_.Pass(5s);
+  ExpectVerdict(engine_, "DeadlineExceeded");
+}
+
+TEST_F(LeasesTest, AnotherWorkersLeaseIsNotIts) {
+  LeaseText other{.name = "w2"};
+  Start({Run()}, {lease_.Line("ADDED"), other.Line("ADDED")});
+  engine_.Pass(20s);
+  Lease(other.Renewed(2));
+  engine_.Pass(10s);
+  ExpectDelete(lease_);
+}
+
+TEST_F(LeasesTest, BeatsForOtherRunsDoNotPutOffTheEndOfOneThatHasExited) {
+  Start({Run()}, {lease_.Line("ADDED")});
+  engine_.Watch(Run().Exited(0).Version(2));
+  for (int beat = 2; beat < 32; ++beat) {
+    engine_.Pass(10s);
+    Lease(lease_ = lease_.Renewed(beat));
+  }
+  ExpectVerdict(engine_, "FinalizedByController");
+}
+
+TEST_F(LeasesTest, AFinalizerOnTheLeaseHoldsItsRun) {
+  Start({Run()}, {lease_.Line("ADDED")});
+  engine_.Pass(30s);
+  engine_.Answer(200, lease_.Json());
+  EXPECT_TRUE(Quiet());
+  engine_.Pass(2s);
+  ExpectDelete(lease_);
+}
+
+TEST_F(LeasesTest, WithoutARightOnLeasesItIsNotReady) {
+  engine_.Sync({Run()});
+  engine_.CutWitnesses(Watched::kLeases, 403);
+  EXPECT_NE(engine_.CheckHealth().problem.find("leases.coordination.k8s.io"), std::string::npos);
+}
+
+TEST_F(LeasesTest, WithoutARightToDeleteThemItSaysSo) {
+  Start({Run()}, {lease_.Line("ADDED")});
+  engine_.Pass(30s);
+  engine_.Answer(403, "");
+  EXPECT_TRUE(engine_.CheckHealth().problem.starts_with("can't delete a Lease"));
+  engine_.Pass(5s);
+  engine_.Answer(200, kGone);
+  EXPECT_TRUE(engine_.CheckHealth().problem.empty());
+}
+
+TEST_F(LeasesTest, NobodyWatchesThemWhereNoRunAsksForThem) {
+  engine_.Sync({Beating()});
+  EXPECT_FALSE(engine_.WatchesWitnesses(Watched::kLeases));
+  engine_.Watch(Run("late").Version(2), "ADDED");
+  EXPECT_TRUE(engine_.WatchesWitnesses(Watched::kLeases));
+}
+
+TEST_F(LeasesTest, DryRunDeletesNothing) {
+  RunText run = Run();
+  run.spec += R"(,"reaping":"DryRun")";
+  Start({run}, {lease_.Line("ADDED")});
+  engine_.Pass(1min);
+  EXPECT_TRUE(Quiet());
+  EXPECT_EQ(engine_.Suppressed(Suppression::kDryRun), 1);
+}
+
+}  // namespace
+}  // namespace jobrun
