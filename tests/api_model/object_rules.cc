@@ -51,7 +51,36 @@ void CheckNewStyleEvent(const ResourceType& type, const Json& event, FieldErrors
   }
 }
 
+void CheckSeries(const Json& event, FieldErrors& errors) {
+  const Json* series = Member(event, "series");
+  if (series == nullptr || series->is_null()) return;
+  const Json* count = Member(*series, "count");
+  if (count == nullptr || !count->is_number_integer() || count->get<std::int64_t>() < 2) {
+    errors.push_back(InvalidField("series.count", "", "should be at least 2"));
+  }
+  if (!HasTime(*series, "lastObservedTime")) {
+    errors.push_back(RequiredField("series.lastObservedTime"));
+  }
+}
+
+// What was told stays as it was told; only the series goes on.
+void CheckChangedEvent(const Json& event, const Json& before, FieldErrors& errors) {
+  const auto of = [](const Json& object, const char* key) {
+    const Json* member = Member(object, key);
+    return member == nullptr ? Json() : *member;
+  };
+  if (of(event, "series") != of(before, "series")) CheckSeries(event, errors);
+  for (const char* key :
+       {"involvedObject", "reason", "message", "source", "firstTimestamp", "lastTimestamp", "count",
+        "type", "eventTime", "action", "related", "reportingComponent", "reportingInstance"}) {
+    if (of(event, key) == of(before, key)) continue;
+    const char* shown = std::string_view(key) == "reportingComponent" ? "reportingController" : key;
+    errors.push_back(InvalidField(shown, of(event, key), "field is immutable"));
+  }
+}
+
 void CheckStrictEvent(const Json& event, FieldErrors& errors) {
+  CheckSeries(event, errors);
   if (!HasTime(event, "eventTime")) errors.push_back(RequiredField("eventTime"));
   const std::string type(StringMember(event, "type"));
   if (type != "Normal" && type != "Warning") {
@@ -65,7 +94,7 @@ void CheckStrictEvent(const Json& event, FieldErrors& errors) {
   }
 }
 
-FieldErrors ValidateEvent(const ResourceType& type, const Json& event, bool creating) {
+FieldErrors ValidateEvent(const ResourceType& type, const Json& event, const Json* before) {
   FieldErrors errors;
   const Json* about = Member(event, "involvedObject");
   const std::string of(about == nullptr ? std::string_view() : StringMember(*about, "namespace"));
@@ -80,7 +109,12 @@ FieldErrors ValidateEvent(const ResourceType& type, const Json& event, bool crea
         InvalidField("involvedObject.namespace", of, "does not match event.namespace"));
   }
   if (!old_style) CheckNewStyleEvent(type, event, errors);
-  if (creating && type.event_view) CheckStrictEvent(event, errors);
+  if (!type.event_view) return errors;
+  if (before == nullptr) {
+    CheckStrictEvent(event, errors);
+  } else {
+    CheckChangedEvent(event, *before, errors);
+  }
   return errors;
 }
 
@@ -140,7 +174,7 @@ void PrepareNewObject(const ResourceType& type, Json& object, ServerTime now) {
 
 FieldErrors ValidateKind(const ResourceType& type, const Json& object, const Json* before) {
   if (type.custom) return {};
-  if (type.plural == "events") return ValidateEvent(type, object, before == nullptr);
+  if (type.plural == "events") return ValidateEvent(type, object, before);
   if (IsPod(type)) return ValidatePod(object, before);
   if (type.plural == "leases") return ValidateLease(object);
   return {};

@@ -324,23 +324,30 @@ TEST(LeaseTest, PutCreatesAndNeedsTheVersionAfterwards) {
   EXPECT_EQ(with("holderIdentity", 5), 400);
 }
 
+constexpr const char* kEvents = "/apis/events.k8s.io/v1/namespaces/default/events";
+
+Json SilentEvent() {
+  return {{"metadata", {{"name", "e"}}},
+          {"regarding", {{"kind", "JobRun"}, {"name", "a"}, {"namespace", "default"}}},
+          {"reason", "HeartbeatTimeout"},
+          {"note", "silent"},
+          {"type", "Warning"},
+          {"action", "Reap"},
+          {"eventTime", "2026-11-22T00:00:00.000000Z"},
+          {"reportingController", "jobrun.dev/controller"},
+          {"reportingInstance", "x"}};
+}
+
 TEST(EventTest, OneObjectHasTwoForms) {
   ModelClient api;
-  const Json event = {{"metadata", {{"name", "e"}}},
-                      {"regarding", {{"kind", "JobRun"}, {"name", "a"}, {"namespace", "default"}}},
-                      {"reason", "HeartbeatTimeout"},
-                      {"note", "silent"},
-                      {"type", "Warning"},
-                      {"action", "Reap"},
-                      {"eventTime", "2026-11-22T00:00:00.000000Z"},
-                      {"reportingController", "jobrun.dev/controller"},
-                      {"reportingInstance", "x"}};
-  const std::string events = "/apis/events.k8s.io/v1/namespaces/default/events";
+  const Json event = SilentEvent();
+  const std::string events = kEvents;
   EXPECT_EQ(api.Post(events, event).code, 201);
   const auto core = api.Get("/api/v1/namespaces/default/events/e");
   EXPECT_EQ(core.body.at("message"), "silent");
   EXPECT_EQ(core.body.at("involvedObject").at("name"), "a");
-  EXPECT_EQ(api.Patch(events + "/e", {{"series", {{"count", 2}}}}).body.at("note"), "silent");
+  const Json series = {{"count", 2}, {"lastObservedTime", "2026-11-22T00:01:00.000000Z"}};
+  EXPECT_EQ(api.Patch(events + "/e", {{"series", series}}).body.at("note"), "silent");
   const auto found = api.Get("/api/v1/events?fieldSelector=involvedObject.name%3Da");
   EXPECT_EQ(found.body.at("items").size(), 1U);
   Json incomplete = event;
@@ -351,6 +358,22 @@ TEST(EventTest, OneObjectHasTwoForms) {
   long_reason["metadata"]["name"] = "g";
   long_reason["reason"] = std::string(129, 'r');
   EXPECT_EQ(api.Post(events, long_reason).code, 422);
+}
+
+TEST(EventTest, OnlyItsSeriesMayChange) {
+  ModelClient api;
+  const std::string path = std::string(kEvents) + "/e";
+  EXPECT_EQ(api.Post(kEvents, SilentEvent()).code, 201);
+  const auto with = [&](const Json& series) { return api.Patch(path, {{"series", series}}).code; };
+  const char* time = "2026-11-22T00:01:00.000000Z";
+  EXPECT_EQ(with({{"count", 2}}), 422) << "no time";
+  EXPECT_EQ(with({{"count", 1}, {"lastObservedTime", time}}), 422);
+  EXPECT_EQ(with({{"count", 2}, {"lastObservedTime", time}}), 200);
+  EXPECT_EQ(with({{"count", 3}, {"lastObservedTime", time}}), 200);
+  for (const char* field : {"reason", "note", "type", "action", "reportingInstance"}) {
+    EXPECT_EQ(api.Patch(path, {{field, "Other"}}).code, 422) << field;
+  }
+  EXPECT_EQ(api.Patch(path, {{"metadata", {{"labels", {{"a", "b"}}}}}}).code, 200);
 }
 
 }  // namespace

@@ -242,6 +242,35 @@ def test_lease_is_deleted_only_at_the_version_that_was_judged(space):
     assert space.rest.merge(f"{leases}/w1", {"spec": {"renewTime": "2026-01-01T00:00:01.000000Z"}}).code == 404
 
 
+def event_about(space, name, **fields):
+    return {"apiVersion": "events.k8s.io/v1", "kind": "Event", "metadata": {"name": name},
+            "regarding": {"kind": "JobRun", "name": "run", "namespace": space.name}, "type": "Warning",
+            "reason": "HeartbeatTimeout", "action": "Reap", "note": "silent", "eventTime": "2026-01-01T00:00:00.000000Z",
+            "reportingController": "jobrun.dev/controller", "reportingInstance": "x", **fields}
+
+
+def test_notes_of_events_are_limited_in_bytes(space):
+    events = f"/apis/events.k8s.io/v1/namespaces/{space.name}/events"
+    assert space.rest.post(events, event_about(space, "fits", note="\u20ac" * 341 + "x")).code == 201  # 1024 bytes
+    assert space.rest.post(events, event_about(space, "long", note="\u20ac" * 341 + "xx")).code == 422
+    assert space.rest.post(events, event_about(space, "reason", reason="R" * 129)).code == 422
+    assert space.rest.post(events, event_about(space, "time", eventTime="2026-01-01T00:00:00Z")).code == 400
+
+
+def test_only_the_series_of_an_event_changes(space):
+    events = f"/apis/events.k8s.io/v1/namespaces/{space.name}/events"
+    assert space.rest.post(events, event_about(space, "e.1")).code == 201
+    assert space.rest.post(events, event_about(space, "e.1")).code == 409
+    series = {"count": 2, "lastObservedTime": "2026-01-01T00:01:00.000000Z"}
+    assert space.rest.merge(f"{events}/e.1", {"series": {"count": 2}}).code == 422
+    assert space.rest.merge(f"{events}/e.1", {"series": {**series, "count": 1}}).code == 422
+    assert space.rest.merge(f"{events}/e.1", {"series": series}).code == 200
+    assert space.rest.merge(f"{events}/e.1", {"note": "other"}).code == 422
+    assert space.rest.merge(f"{events}/gone.1", {"series": series}).code == 404
+    assert space.rest.post(events, event_about(space, "e.2", series=series)).code == 201
+    assert space.rest.post(events, event_about(space, "e.3", series={**series, "count": 1})).code == 422
+
+
 # Last, because they make all earlier versions of the shared server useless.
 
 
