@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::string_view kRoot = "/apis/jobrun.dev/v1/";
 constexpr std::string_view kRuns = "jobruns";
+constexpr std::string_view kEvents = "/apis/events.k8s.io/v1/namespaces/";
 constexpr Nanos kBookmarkEvery = std::chrono::seconds(60);
 // Initial events are made as fast as the client takes them, and no further ahead than this.
 constexpr std::size_t kAheadBytes = 256 * 1024;
@@ -32,7 +33,7 @@ std::string StringField(std::string_view json, std::string_view name) {
 }
 
 std::string Head(int status, std::string_view framing, ServerTime wall) {
-  return "HTTP/1.1 " + std::to_string(status) + (status == 200 ? " OK" : " Refused") +
+  return "HTTP/1.1 " + std::to_string(status) + (status < 300 ? " OK" : " Refused") +
          "\r\nCache-Control: no-cache, private\r\nContent-Type: application/json\r\nDate: " +
          FormatHttpDate(wall) + "\r\n" + std::string(framing) + "\r\n\r\n";
 }
@@ -64,6 +65,9 @@ std::uint32_t RunIn(std::string_view path) {
 }  // namespace
 
 void Api::OnRequest(Connection& from, const HttpRequest& request, Workload::Time now) {
+  // Kubernetes Events are taken and forgotten.
+  const bool tells = request.method == "POST" && request.path.starts_with(kEvents);
+  if (tells) return Answer(from, 201, "{}", now.wall);
   const bool ours = request.path.starts_with(kRoot);
   const bool get = request.method == "GET";
   if (ours && get && request.path.ends_with(kRuns)) {
