@@ -44,12 +44,12 @@ void EventRecorder::Record(EmitEvent event, Mono now, Effects& effects) {
     Series* oldest = series_.NextToGo();
     if (oldest != nullptr) {
       if (oldest->written + oldest->in_flight == 0)
-        effects.push_back(CountOf(EventResult::kDropped));
+        effects.emplace_back(CountOf(EventResult::kDropped));
       Detach(*oldest);
     }
     Begin(key, std::move(event), now);
   } else {
-    effects.push_back(CountOf(EventResult::kFiltered));
+    effects.emplace_back(CountOf(EventResult::kFiltered));
   }
   OnWake(now, effects);
 }
@@ -137,7 +137,7 @@ void EventRecorder::Send(Series& series, Effects& effects) {
   }
   series.in_flight = series.count;
   flights_.emplace(request.id, Flight{&series, creates});
-  effects.push_back(std::move(request));
+  effects.emplace_back(std::move(request));
 }
 
 void EventRecorder::OnResponse(const Response& response, Mono now, Effects& effects) {
@@ -152,7 +152,7 @@ void EventRecorder::OnResponse(const Response& response, Mono now, Effects& effe
   if (series != nullptr && there) series->in_flight = 1;
   const bool done = status == kHttpOk || status == kHttpCreated || there;
   if (done) {
-    effects.push_back(CountOf(creates ? EventResult::kCreated : EventResult::kUpdated));
+    effects.emplace_back(CountOf(creates ? EventResult::kCreated : EventResult::kUpdated));
   }
   if (series != nullptr && done) {
     OnWritten(*series, creates, now);
@@ -182,7 +182,7 @@ void EventRecorder::OnFailed(Series& series, const Response& response, Mono now,
   }
   const bool may_pass = MayPass(response.status);
   if (!may_pass || ++series.failures >= kTriesMax) {
-    effects.push_back(CountOf(may_pass ? EventResult::kDropped : EventResult::kRefused));
+    effects.emplace_back(CountOf(may_pass ? EventResult::kDropped : EventResult::kRefused));
     TellLoss(series, response, now, effects);
     return Drop(series);
   }
@@ -215,7 +215,7 @@ void EventRecorder::TellLoss(const Series& series, const Response& response, Mon
   const bool forbidden = response.status == kHttpForbidden;
   if (forbidden ? std::exchange(told_forbidden_, true) : now < tell_again_) return;
   if (!forbidden) tell_again_ = now + kSayAgain;
-  effects.push_back(
+  effects.emplace_back(
       LogLine{LogLevel::kWarn,
               forbidden ? "Events can't be written: the controller needs create and patch on "
                           "events.events.k8s.io; this is said once"
