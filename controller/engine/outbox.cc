@@ -96,8 +96,9 @@ std::optional<ServerTime> Outbox::DueAt(const Item& item) const {
 void Outbox::OnSeen(Slot slot, const ObservedRun& run) {
   const RunRecord& record = core_.store.At(slot);
   const auto known = items_.find(record.uid);
-  if (known != items_.end() && known->second.writing && run.retry_state == known->second.writing) {
-    known->second.writing.reset();
+  // While an answer is to come, the same state may be another controller's.
+  if (known != items_.end() && known->second.lost && run.retry_state == known->second.lost) {
+    known->second.lost.reset();
     CountSettled(record, run);
   }
   const std::optional<Item> left = WorkLeft(record, run);

@@ -75,7 +75,8 @@ class Outbox {
     int failures{0};
     bool busy{false};                     // queued, or a pass is under way
     std::string refusal{};                // the last one recorded as a condition
-    std::optional<RetryState> writing{};  // the last state we tried to record
+    std::optional<RetryState> writing{};  // the state that is being recorded
+    std::optional<RetryState> lost{};     // one whose answer was lost: it may be recorded
 
     std::string parent{};  // the whole object
     std::uint64_t version{0};
@@ -110,7 +111,7 @@ class Outbox {
   void Act(Uid uid, Item& item);
   [[nodiscard]] bool TakeIn(Uid uid, Slot slot, const ObservedRun& run);
   void OnParent(Uid uid, Item& item, const Response& response);
-  void OnWritten(Uid uid, const Response& response);
+  void OnWritten(Uid uid, Item& item, const Response& response);
   void OnSuccessor(Uid uid, Item& item, const Response& response);
   void OnKeyListed(Uid uid, Item& item, const Response& response);
   void OnCreated(Uid uid, Item& item, const Response& response);

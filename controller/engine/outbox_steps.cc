@@ -44,7 +44,7 @@ void Outbox::OnResponse(const Response& response) {
     case Step::kReadParent:
       return OnParent(flight.uid, item, response);
     case Step::kWriteState:
-      return OnWritten(flight.uid, response);
+      return OnWritten(flight.uid, item, response);
     case Step::kWriteRefusal:  // recorded or not: it is told in the log too
       return Hold(flight.uid);
     case Step::kReadSuccessor:
@@ -88,6 +88,7 @@ void Outbox::OnParent(Uid uid, Item& item, const Response& response) {
   item.successor = {};
   item.contested = false;
   if (!TakeIn(uid, item.slot, run)) return Finish(uid);
+  item.lost.reset();  // counted if it was recorded
   if (!WorkLeft(core_.store.At(item.slot), run)) return Forget(uid);
   if (stopping_ || !Allowed(core_.store.At(item.slot))) return Finish(uid);
   if (DueAt(item).value_or(ServerTime::max()) > core_.now.server.earliest) return Finish(uid);
@@ -146,7 +147,9 @@ void Outbox::WriteState(Uid uid, Item& item, RetryState state) {
         .body = WriteRetryPatch(patch)});
 }
 
-void Outbox::OnWritten(Uid uid, const Response& response) {
+void Outbox::OnWritten(Uid uid, Item& item, const Response& response) {
+  const std::optional<RetryState> written = std::exchange(item.writing, std::nullopt);
+  if (response.status == 0 || response.status >= kHttpServerError) item.lost = written;
   if (response.status == kHttpConflict) {
     core_.CountOne(Metric::kConflicts, 0, 0);
     return Finish(uid);
@@ -155,8 +158,9 @@ void Outbox::OnWritten(Uid uid, const Response& response) {
   if (response.status != kHttpOk) return Failed(uid, response, "record the retry");
   const Event event = decoder_.DecodeObject(response.body);
   if (event.type == EventType::kInvalid || event.run.uid != uid) return Hold(uid);
-  const Slot slot = items_.at(uid).slot;
-  items_.at(uid).failures = 0;
+  const Slot slot = item.slot;
+  item.failures = 0;
+  if (event.run.retry_state == written) CountSettled(core_.store.At(slot), event.run);
   if (!TakeIn(uid, slot, event.run)) return Finish(uid);
   if (!WorkLeft(core_.store.At(slot), event.run)) return Forget(uid);
   Finish(uid);
