@@ -163,6 +163,28 @@ TEST(BadGlobalValueTest, FallsBackToTheDefault) {
   }
 }
 
+TEST(HeartbeatSettingsTest, PositiveNumbersAreTaken) {
+  const LoadedConfig config =
+      Parsed("defaults: {heartbeat: {intervalSeconds: 1, timeoutSeconds: 2147483647}}\n");
+  EXPECT_TRUE(config.warnings.empty());
+  EXPECT_EQ(config.settings.defaults.heartbeat_interval, Seconds(1));
+  EXPECT_EQ(config.settings.defaults.heartbeat_timeout, Seconds(2147483647));
+}
+
+TEST(HeartbeatSettingsTest, AnythingElseIsTheDefaultAndAWarning) {
+  for (const char* key : {"intervalSeconds", "timeoutSeconds"}) {
+    for (const char* value : {"-1", "0", "soon", "30s", "1.5", "2147483648", "''", "~"}) {
+      const LoadedConfig config =
+          Parsed(std::string("defaults: {heartbeat: {") + key + ": " + value + "}}\n");
+      EXPECT_THAT(config.warnings,
+                  ElementsAre(testing::AllOf(testing::HasSubstr(std::string("heartbeat.") + key),
+                                             testing::HasSubstr("the built-in default is used"))))
+          << value;
+      EXPECT_EQ(config.settings.defaults, Thresholds{}) << value;
+    }
+  }
+}
+
 const BadValue kBadLanes[] = {
     {"7", "c.yaml:3:8: lanes.bad: expected a mapping, found 7"},
     {"{deadlineSeconds: 0}",

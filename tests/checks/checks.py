@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Holds the tree to its structure: layering, one place for clocks, few heavy files, lengths, one type per name.
 
+And docs/behaviours.md to the tests: every row names some, and each that it names exists.
+
 Prints one line per violation, `path:line: what`, and exits 1 when there is any.
 """
 import argparse
@@ -33,6 +35,7 @@ LIBRARIES = {
 CLOCK_FILE = 'controller/base/real_clock.cc'
 CLOCKS = re.compile(r'system_clock::now|steady_clock::now|high_resolution_clock|\bsleep_(for|until)\b|\bs?rand\(|'
                     r'random_device|clock_gettime|gettimeofday|\btime\((nullptr|NULL|0)\)')
+BEHAVIOURS = 'docs/behaviours.md'
 BEAST_FILES_MAX = 6
 FILE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 70
@@ -151,6 +154,30 @@ def check_names(codes):
                 yield f'{path}:{line}: {name} is also defined in {first[name]}: rename one, or put it in an anonymous namespace'
 
 
+def has_test(text, name):
+    suite, _, case = name.rpartition('.')
+    cc = rf'\bTEST(?:_F|_P)?\({suite}, {case}\)'
+    return re.search(cc if suite else rf'^ *def {name}\(', text, flags=re.M)
+
+
+def check_behaviours(root):
+    """Rows are `| sentence | `file`: `test`, `test`; `file`: `test` |`. Each names tests, and each test is in its file."""
+    path = root / BEHAVIOURS
+    lines = path.read_text(encoding='utf-8').splitlines() if path.is_file() else []
+    rows = [(number, line.split('|')) for number, line in enumerate(lines, 1) if line.startswith('|')]
+    for number, cells in rows[2:]:
+        text, tests = '', 0
+        for name in re.findall(r'`([^`]+)`', cells[2]):
+            if name.endswith(('.cc', '.py')):
+                text = (root / name).read_text(encoding='utf-8') if (root / name).is_file() else ''
+                continue
+            tests += 1
+            if not has_test(text, name):
+                yield f'{BEHAVIOURS}:{number}: there is no test {name}'
+        if not tests:
+            yield f'{BEHAVIOURS}:{number}: names no test'
+
+
 def violations(root, paths):
     beast, codes = [], {}
     for path in paths:
@@ -166,6 +193,7 @@ def violations(root, paths):
         for line, what in found:
             yield f'{path}:{line}: {what}'
     yield from check_names(codes)
+    yield from check_behaviours(root)
     if len(beast) > BEAST_FILES_MAX:
         yield f'{beast[0]}:1: {len(beast)} files include Boost.Beast; at most {BEAST_FILES_MAX}: {" ".join(beast)}'
 

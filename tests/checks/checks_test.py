@@ -86,3 +86,21 @@ def test_finds_two_types_of_one_name(tmp_path, text):
 ])
 def test_passes_types_that_are_not_one(tmp_path, text):
     assert run(tmp_path, of_kube(text)) == (0, 'structure: nothing found\n')
+
+
+TEST_FILES = {'tests/a_test.cc': 'TEST(ATest, Holds) {\n}\nTEST_F(BTest, Too) {\n}\n', 'tests/b_test.py': 'def test_it(space):\n    pass\n'}
+TABLE_HEAD = 'Prose with `names`.\n\n| behaviour | tests |\n|---|---|\n'
+
+
+@pytest.mark.parametrize('row,complaint', [
+    ('| it holds | `tests/a_test.cc`: `ATest.Holds`, `BTest.Too`; `tests/b_test.py`: `test_it` |', None),
+    ('| it holds | `tests/a_test.cc`: `ATest.Hold` |', 'there is no test ATest.Hold'),
+    ('| it holds | `tests/b_test.py`: `test_i` |', 'there is no test test_i'),
+    ('| it holds | `tests/a_test.cc`: `ATest.Holds`, `test_it` |', 'there is no test test_it'),
+    ('| it holds | `tests/c_test.cc`: `ATest.Holds` |', 'there is no test ATest.Holds'),
+    ('| it holds | `tests/a_test.cc` |', 'names no test'),
+    ('| it holds | |', 'names no test'),
+])
+def test_behaviours_name_tests_that_exist(tmp_path, row, complaint):
+    code, out = run(tmp_path, {**TEST_FILES, 'docs/behaviours.md': TABLE_HEAD + row + '\n'})
+    assert (code, out) == ((1, f'docs/behaviours.md:5: {complaint}\n') if complaint else (0, 'structure: nothing found\n'))

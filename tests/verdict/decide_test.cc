@@ -141,6 +141,18 @@ TEST(BackstopTest, StuckExactlyAtTheCeilingThoughAlive) {
             DueIn(1s));
 }
 
+TEST(BackstopTest, ReapsWhateverIsKnownOfTheRun) {
+  const auto old = Running().ClaimedAgo(600s).WithBackstop(600s);
+  using enum HeartbeatMode;
+  for (const Subject& run : {Subject(SubjectBuilder(old).HasBeaten().SilentFor(1s)), Subject(old),
+                             Subject(SubjectBuilder(old).Mode(kIgnored)),
+                             Subject(SubjectBuilder(old).ExitedAgo(1s, 0).FinalizeGrace(300s)),
+                             Subject(SubjectBuilder(old).CancelledAgo(1s).CancelGrace(60s)),
+                             Subject(SubjectBuilder(old).ProgressedAgo(1s).ProgressTimeout(60s))}) {
+    EXPECT_EQ(Decide(run, kNow), Reaped(Reason::kBackstopExceeded));
+  }
+}
+
 TEST(DecideTest, RulesApplyInTheOrderOfTheTable) {
   const auto all =
       Running().ClaimedAgo(10h).WithBackstop(1s).ClaimTtl(1s).FirstTimeout(1s).Timeout(2s);
