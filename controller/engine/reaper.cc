@@ -238,7 +238,9 @@ std::string_view Reaper::CauseOf(const RunRecord& record, Reason reason) const {
   return core_.executors.at(record.uid).cause;
 }
 
-void Reaper::WriteVerdict(Slot slot, Reason reason, std::string_view foreign_conditions) {
+// With `grounds` they are the guard instead of the version.
+void Reaper::WriteVerdict(Slot slot, Reason reason, std::string_view foreign_conditions,
+                          const Grounds* grounds) {
   const RunRecord& record = core_.store.At(slot);
   const std::string id = core_.process_id + "-" + std::to_string(++verdicts_);
   const std::string message = VerdictMessage(core_.SubjectOf(record), reason);
@@ -249,21 +251,24 @@ void Reaper::WriteVerdict(Slot slot, Reason reason, std::string_view foreign_con
                                     .attempt = record.attempt,
                                     .exit_code = core_.SubjectOf(record).exit_code});
   }
+  const VerdictPatch patch{.resource_version = record.resource_version,
+                           .generation = record.generation,
+                           .reason = reason,
+                           .message = message,
+                           .cause = CauseOf(record, reason),
+                           .verdict_id = id,
+                           .at = server.Known() ? server.earliest : record.started_at,
+                           .foreign_conditions = foreign_conditions,
+                           .retry = retry ? std::optional(retry->Record()) : std::nullopt};
   Send(slot, Doing::kWritingVerdict, reason,
        {.method = Method::kPatch,
         .target = StatusTarget(core_.namespaces.Name(record.name_space), record.name.get()),
-        .content_type = std::string(kMergePatchType),
-        .body =
-            WriteVerdictPatch({.resource_version = record.resource_version,
-                               .generation = record.generation,
-                               .reason = reason,
-                               .message = message,
-                               .cause = CauseOf(record, reason),
-                               .verdict_id = id,
-                               .at = server.Known() ? server.earliest : record.started_at,
-                               .foreign_conditions = foreign_conditions,
-                               .retry = retry ? std::optional(retry->Record()) : std::nullopt})});
-  AttemptOf(slot).message = message;
+        .content_type = std::string(grounds != nullptr ? kJsonPatchType : kMergePatchType),
+        .body = grounds != nullptr ? WriteVerdictJsonPatch(patch, *grounds)
+                                   : WriteVerdictPatch(patch)});
+  Attempt& attempt = AttemptOf(slot);
+  attempt.message = message;
+  attempt.by_grounds = grounds != nullptr;
 }
 
 void Reaper::BeginVisit(Slot slot) {

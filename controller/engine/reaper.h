@@ -79,6 +79,7 @@ class Reaper {
     Uid uid;
     Mono due{};              // of the verdict, for the lag
     int failures{0};         // in a row; decides how long the run is held
+    bool by_grounds{false};  // the last write tested what the verdict rests on, not the version
     bool read_first{false};  // the outcome of the last write is unknown, or the object is not whole
     std::string message{};   // of the last verdict written
   };
@@ -93,10 +94,12 @@ class Reaper {
 
   void Begin(Slot slot);
   void BeginVisit(Slot slot);
-  void WriteVerdict(Slot slot, Reason reason, std::string_view foreign_conditions);
+  void WriteVerdict(Slot slot, Reason reason, std::string_view foreign_conditions,
+                    const Grounds* grounds = nullptr);
   void ReadAnew(Slot slot, Reason reason);
   // A verdict on silence waits until the Lease that the run is beaten for by is gone.
   [[nodiscard]] bool WaitsForLease(const RunRecord& record, Reason reason) const;
+  [[nodiscard]] bool StandsWhoeverBeats(Slot slot, Reason reason) const;
   void DeleteLease(Slot slot, Reason reason);
   void Send(Slot slot, Doing doing, Reason reason, Request request);
 

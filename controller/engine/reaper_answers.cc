@@ -94,8 +94,25 @@ Reaper::Next Reaper::OnRead(const Flight& flight, const Response& response) {
   attempt.due = core_.now.mono - reap->overdue;
   if (GateShut(flight.slot, reap->reason)) return Next::kJudge;
   if (WaitsForLease(core_.store.At(flight.slot), reap->reason)) return Next::kJudge;
-  WriteVerdict(flight.slot, reap->reason, *foreign);
+  if (attempt.failures < kConflictsInRow || !StandsWhoeverBeats(flight.slot, reap->reason)) {
+    WriteVerdict(flight.slot, reap->reason, *foreign);
+    return Next::kWait;
+  }
+  const ObservedRun run = decoder_.DecodeObject(response.body).run;
+  const std::string uid = FormatUid(run.uid);
+  const Grounds grounds{
+      .uid = uid, .claimed_at = run.claimed_at, .conditions_json = run.conditions_json};
+  WriteVerdict(flight.slot, reap->reason, *foreign, &grounds);
   return Next::kWait;
+}
+
+// Rows 4 and 10 while the work goes on: a worker that beats faster than we can write must not put
+// them off for ever.
+bool Reaper::StandsWhoeverBeats(Slot slot, Reason reason) const {
+  const Subject run = core_.SubjectOf(core_.store.At(slot));
+  return run.phase == Phase::kRunning && !run.exit_code &&
+         (reason == Reason::kDeadlineExceeded || reason == Reason::kCancelled ||
+          reason == Reason::kBackstopExceeded);
 }
 
 Reaper::Next Reaper::OnWritten(const Flight& flight, const Response& response) {
@@ -106,10 +123,12 @@ Reaper::Next Reaper::OnWritten(const Flight& flight, const Response& response) {
   }
   // Whoever wrote first may have been ourselves, in a write whose answer was lost: the object
   // tells.
-  if (response.status != kHttpConflict) return OnRefused(flight, response);
+  Attempt& attempt = AttemptOf(flight.slot);
+  const bool conflict = response.status == kHttpConflict ||
+                        (attempt.by_grounds && response.status == kHttpUnprocessable);
+  if (!conflict) return OnRefused(flight, response);
   core_.CountOne(Metric::kConflicts, 0, 0);
   CountReconcile(ReconcileResult::kRequeue);
-  Attempt& attempt = AttemptOf(flight.slot);
   attempt.read_first = true;
   if (stopping_) return Next::kHold;
   if (++attempt.failures % kConflictsInRow == 0) return Next::kHold;

@@ -28,14 +28,55 @@ std::string VerdictCondition(const VerdictPatch& patch) {
        .generation = patch.generation});
 }
 
-void WriteRetry(json::Writer& writer, const RetryRecord& retry) {
-  writer.Key("retry").Open();
-  writer.Text("state", kRetryStateNames[static_cast<std::size_t>(retry.state)]);
+std::string Quoted(std::string_view text) {
+  std::string quoted;
+  AppendJsonString(quoted, text);
+  return quoted;
+}
+
+std::string RetryObject(const RetryRecord& retry) {
+  json::Writer writer;
+  writer.Open().Text("state", kRetryStateNames[static_cast<std::size_t>(retry.state)]);
   if (!retry.successor_name.empty()) writer.Text("successorName", retry.successor_name);
   if (!retry.successor_uid.empty()) writer.Text("successorUID", retry.successor_uid);
   if (retry.not_before) writer.Text("notBeforeTime", FormatMicroTime(*retry.not_before));
-  writer.Close();
+  return writer.Close().Take();
 }
+
+// Calls put(name, json) for each field of the status that a verdict sets.
+template <class Put>
+void EachVerdictField(const VerdictPatch& patch, Put put) {
+  const ReasonInfo& reason = Info(patch.reason);
+  put("phase", Quoted(PhaseName(reason.phase)));
+  put("reason", Quoted(reason.name));
+  put("message", Quoted(patch.message));
+  if (!patch.cause.empty()) put("cause", Quoted(patch.cause));
+  put("verdictID", Quoted(patch.verdict_id));
+  put("completionTime", Quoted(FormatMicroTime(patch.at)));
+  put("observedGeneration", std::to_string(patch.generation));
+  if (patch.retry) put("retry", RetryObject(*patch.retry));
+  std::string conditions = "[" + std::string(patch.foreign_conditions);
+  if (!patch.foreign_conditions.empty()) conditions += ',';
+  put("conditions", conditions.append(VerdictCondition(patch)).append("]"));
+}
+
+// The operations of a JSON patch, one after the other.
+class JsonPatch {
+ public:
+  void Add(std::string_view path, std::string_view value) { Operate("add", path, value); }
+  void Test(std::string_view path, std::string_view value) { Operate("test", path, value); }
+  std::string Take() { return "[" + std::move(operations_) + "]"; }
+
+ private:
+  void Operate(std::string_view operation, std::string_view path, std::string_view value) {
+    json::Writer writer;
+    writer.Open().Text("op", operation).Text("path", path).Key("value").Raw(value).Close();
+    if (!operations_.empty()) operations_ += ',';
+    operations_ += writer.Take();
+  }
+
+  std::string operations_{};
+};
 
 }  // namespace
 
@@ -53,24 +94,34 @@ std::string WriteCondition(const Condition& condition) {
 }
 
 std::string WriteVerdictPatch(const VerdictPatch& patch) {
-  const ReasonInfo& reason = Info(patch.reason);
   json::Writer writer = OpenStatusPatch(patch.resource_version);
-  writer.Text("phase", PhaseName(reason.phase))
-      .Text("reason", reason.name)
-      .Text("message", patch.message);
-  if (!patch.cause.empty()) writer.Text("cause", patch.cause);
-  writer.Text("verdictID", patch.verdict_id)
-      .Text("completionTime", FormatMicroTime(patch.at))
-      .Number("observedGeneration", patch.generation);
-  if (patch.retry) WriteRetry(writer, *patch.retry);
-  writer.Key("conditions").Raw("[");
-  if (!patch.foreign_conditions.empty()) writer.Raw(patch.foreign_conditions).Raw(",");
-  return writer.Raw(VerdictCondition(patch)).Raw("]").Close().Close().Take();
+  EachVerdictField(
+      patch, [&](std::string_view name, std::string_view value) { writer.Key(name).Raw(value); });
+  return writer.Close().Close().Take();
+}
+
+std::string WriteVerdictJsonPatch(const VerdictPatch& patch, const Grounds& grounds) {
+  // A test for null holds where there is nothing.
+  const auto or_null = [](std::string text) { return text.empty() ? "null" : text; };
+  const std::string claimed =
+      grounds.claimed_at.empty() ? std::string() : Quoted(grounds.claimed_at);
+  JsonPatch operations;
+  operations.Test("/metadata/uid", Quoted(grounds.uid));
+  operations.Test("/metadata/generation", std::to_string(patch.generation));
+  operations.Test("/metadata/deletionTimestamp", "null");
+  operations.Test("/status/phase", Quoted(PhaseName(Phase::kRunning)));
+  operations.Test("/status/claimedAt", or_null(claimed));
+  operations.Test("/status/exitCode", "null");
+  operations.Test("/status/conditions", or_null(std::string(grounds.conditions_json)));
+  EachVerdictField(patch, [&](std::string_view name, std::string_view value) {
+    operations.Add("/status/" + std::string(name), value);
+  });
+  return operations.Take();
 }
 
 std::string WriteRetryPatch(const RetryPatch& patch) {
   json::Writer writer = OpenStatusPatch(patch.resource_version);
-  WriteRetry(writer, patch.retry);
+  writer.Key("retry").Raw(RetryObject(patch.retry));
   if (patch.conditions) writer.Key("conditions").Raw("[").Raw(*patch.conditions).Raw("]");
   return writer.Close().Close().Take();
 }
@@ -83,18 +134,13 @@ std::string WriteVisitPatch(const VisitPatch& patch) {
 }
 
 std::string WriteVisitJsonPatch(const VisitPatch& patch) {
-  json::Writer writer;
-  writer.Raw("[").Open().Text("op", "test").Text("path", "/metadata/resourceVersion");
-  writer.Text("value", std::to_string(patch.resource_version)).Close();
+  JsonPatch operations;
+  operations.Test("/metadata/resourceVersion", Quoted(std::to_string(patch.resource_version)));
   if (patch.start_time) {
-    writer.Raw(",").Open().Text("op", "add").Text("path", "/status/startTime");
-    writer.Text("value", FormatMicroTime(*patch.start_time)).Close();
+    operations.Add("/status/startTime", Quoted(FormatMicroTime(*patch.start_time)));
   }
-  if (!patch.condition.empty()) {
-    writer.Raw(",").Open().Text("op", "add").Text("path", "/status/conditions/-");
-    writer.Key("value").Raw(patch.condition).Close();
-  }
-  return writer.Raw("]").Take();
+  if (!patch.condition.empty()) operations.Add("/status/conditions/-", patch.condition);
+  return operations.Take();
 }
 
 }  // namespace jobrun

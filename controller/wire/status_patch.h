@@ -15,6 +15,7 @@
 namespace jobrun {
 
 inline constexpr std::string_view kMergePatchType = "application/merge-patch+json";
+inline constexpr std::string_view kJsonPatchType = "application/json-patch+json";
 
 // status.retry: what is to become of a run that ended. Empty texts are not written.
 struct RetryRecord {
@@ -40,6 +41,16 @@ struct VerdictPatch {
 };
 [[nodiscard]] std::string WriteVerdictPatch(const VerdictPatch& patch);
 
+// The same for a verdict that heartbeats do not excuse, on a run that somebody writes to all the
+// time: a JSON patch that tests what the verdict rests on instead of the version. Texts as the
+// object has them; no exit code and no deletion is tested as well.
+struct Grounds {
+  std::string_view uid{};
+  std::string_view claimed_at{};
+  std::string_view conditions_json{};  // the list, so that none added meanwhile is lost; or empty
+};
+[[nodiscard]] std::string WriteVerdictJsonPatch(const VerdictPatch& patch, const Grounds& grounds);
+
 // One condition as JSON.
 struct Condition {
   std::string_view type{};
@@ -62,7 +73,6 @@ struct VisitPatch {
 [[nodiscard]] std::string WriteVisitPatch(const VisitPatch& patch);
 // For a run that has some, which stay as they are: a JSON patch.
 [[nodiscard]] std::string WriteVisitJsonPatch(const VisitPatch& patch);
-inline constexpr std::string_view kJsonPatchType = "application/json-patch+json";
 
 // What was decided, or has become, of the retry of a run that ended. `conditions`: the whole list
 // that is to stand afterwards, as raw JSON elements; without it conditions are left alone.

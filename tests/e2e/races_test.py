@@ -147,3 +147,21 @@ def test_a_verdict_on_its_way_does_not_hit_a_namesake(space):
     worker.fall_silent()
     space.silent_until_reaped(worker, "namesake", 4)
     space.counted(controller, 1)
+
+
+@story
+def test_a_busy_heartbeater_does_not_starve_its_own_deadline(space):
+    """Every verdict that is written with a version finds that the run has moved on; one on its grounds commits."""
+    gate = space.gate()
+    space.controller(kubeconfig=gate.kubeconfig)
+    worker = space.dead("busy", {"deadlineSeconds": 2})
+    assert space.status("busy", conditions=[{"type": "data/copied", "status": "True"}]).code == 200
+    for _ in range(20):
+        verdict = gate.catch("PATCH", "/busy/status").wait()
+        assert worker.beat() == 200
+        if isinstance(verdict.body, list):
+            break
+        assert verdict.forward() in (200, 409)  # The first one is no verdict: it stamps the start.
+    assert verdict.forward() == 200
+    ended = space.ends("busy", "Failed", "DeadlineExceeded", 10)
+    assert [condition["type"] for condition in ended.status["conditions"]] == ["data/copied", "Succeeded"]

@@ -72,6 +72,7 @@ class SoakChecks {
   // ---- patches ----
 
   void CheckPatch(const Request& request) {
+    if (request.body.starts_with('[')) return CheckJsonPatch(request);
     const SoakRun* const run = Judged(request);
     if (run == nullptr) return;
     EXPECT_TRUE(SoakModel(*run, settings_).MayBeWritten()) << request.body;
@@ -79,6 +80,16 @@ class SoakChecks {
     if (!TextField(request.body, "phase").empty()) return CheckVerdict(*run, request);
     if (TextField(request.body, "startTime").empty() && run->retry.state.empty())
       CheckDecision(*run, run->object.reason, request);
+  }
+
+  void CheckJsonPatch(const Request& request) {
+    const auto found = api_.All().find(SoakServer::NameIn(request.target));
+    if (found == api_.All().end()) return;
+    const auto merged = SoakServer::Merged(found->second, request.body);
+    if (!merged) return;  // it can't commit
+    Request same = request;
+    same.body = *merged;
+    CheckPatch(same);
   }
 
   void CheckVerdict(const SoakRun& run, const Request& request) {

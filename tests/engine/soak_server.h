@@ -89,6 +89,32 @@ class SoakServer {
     return run;
   }
 
+  // What the JSON patch of a verdict says to this run, as a merge patch of its version; nothing
+  // when one of its tests fails.
+  static std::optional<std::string> Merged(const SoakRun& run, const std::string& body) {
+    constexpr std::string_view kOperation = R"({"op":")";
+    std::string added;
+    std::size_t tests = 0;
+    for (std::size_t at = body.find(kOperation); at != std::string::npos;) {
+      const std::size_t next = body.find(kOperation, at + 1);
+      const std::size_t end = next == std::string::npos ? body.size() - 1 : next - 1;
+      const std::string one = body.substr(at, end - at);
+      const std::string path = TextField(one, "path");
+      const std::size_t value = one.find("\"value\":") + 8;
+      const std::string text = one.substr(value, one.size() - value - 1);
+      if (TextField(one, "op") == "test") {
+        ++tests;
+        if (!Holds(run, path, text)) return std::nullopt;
+      } else {
+        added += ",\"" + path.substr(path.rfind('/') + 1) + "\":" + text;
+      }
+      at = next;
+    }
+    EXPECT_EQ(tests, 7U) << body;
+    return R"({"metadata":{"resourceVersion":")" + std::to_string(run.object.version) +
+           R"("},"status":{)" + added.substr(1) + "}}";
+  }
+
  private:
   static std::string Decoded(const std::string& text) {
     std::string out;
@@ -106,6 +132,7 @@ class SoakServer {
   // ---- patches ----
 
   Answer Patch(SoakRun& run, const std::string& body) {
+    if (body.starts_with('[')) return PatchByTests(run, body);
     const std::string version = TextField(body, "resourceVersion");
     EXPECT_NE(version, "") << body;
     EXPECT_NE(version, "0") << body;
@@ -121,6 +148,31 @@ class SoakServer {
     }
     api_.Put("MODIFIED", run);
     return {200, run.object.Json()};
+  }
+
+  Answer PatchByTests(SoakRun& run, const std::string& body) {
+    const std::optional<std::string> merged = Merged(run, body);
+    if (!merged) return {422, StatusText(422, "a test failed")};
+    const std::string reason = TextField(*merged, "reason");
+    EXPECT_TRUE(reason == "DeadlineExceeded" || reason == "Cancelled" ||
+                reason == "BackstopExceeded")
+        << body;
+    return Patch(run, *merged);
+  }
+
+  static bool Holds(const SoakRun& run, const std::string& path, const std::string& value) {
+    const auto quoted = [](const std::string& text) { return "\"" + text + "\""; };
+    if (path == "/metadata/uid") return value == quoted(FormatUid(run.object.uid));
+    if (path == "/metadata/generation") return value == std::to_string(run.object.generation);
+    if (path == "/metadata/deletionTimestamp") return value == "null" && !run.object.deleting;
+    if (path == "/status/phase") return value == quoted(run.object.phase);
+    if (path == "/status/claimedAt") return value == quoted(run.object.claimed_at);
+    if (path == "/status/exitCode") return value == "null" && !run.object.exit_code;
+    if (path != "/status/conditions") ADD_FAILURE() << path;
+    const std::string json = run.object.Json();
+    const std::size_t at = json.find("\"conditions\":");
+    if (at == std::string::npos) return value == "null";
+    return json.substr(at + 13, value.size()) == value;
   }
 
   static SoakRetry RetryIn(const std::string& body) {

@@ -13,7 +13,7 @@
 namespace jobrun::testing {
 namespace {
 
-constexpr Nanos kTestPatience = std::chrono::seconds(20);
+constexpr Nanos kTestPatience = std::chrono::minutes(2);
 
 const char* TypeName(EventType type) {
   switch (type) {
