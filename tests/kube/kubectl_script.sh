@@ -5,7 +5,7 @@ set -euo pipefail
 
 kubectl=${KUBECTL:-kubectl}
 export KUBECONFIG=${1:?usage: kubectl_script.sh KUBECONFIG}
-namespace=kubectl-script
+namespace='kubectl-script'
 scratch=$(mktemp -d)
 watcher=
 # kubectl keeps what it discovers of a server by its address, and ports are used again.
