@@ -131,6 +131,8 @@ expect "describe shows the Event" 'HeartbeatTimeout +.*silent for 150 s' k descr
 
 expect "delete deletes and waits for it" 'deleted' k delete jobrun sync --timeout=10s
 refuse "a deleted run is not found" 'jobruns.jobrun.dev "sync" not found' k get jobrun sync
+refuse "a heartbeat for a deleted run is an error" 'jobruns.jobrun.dev "sync" not found' \
+  k patch jobrun sync --subresource=status --type=merge -p '{"status":{"lastHeartbeatAt":"2026-01-01T00:01:00Z"}}'
 expect "wait sees that it is gone" '^$|not found|condition met' k wait jobrun/sync --for=delete --timeout=10s
 expect "delete by label deletes the rest" 'other" ?(deleted|deleted from)' k delete jobrun -l app=script
 expect "nothing is left" 'No resources found' k get jobruns
