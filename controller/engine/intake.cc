@@ -16,8 +16,11 @@ namespace {
 constexpr std::size_t kReportedMax = 10000;
 // The API server cuts creationTimestamp to the second.
 constexpr std::chrono::seconds kStampResolution{1};
-// Two stamps less than a second apart are the claim's own.
-constexpr std::chrono::seconds kOwnBeat{1};
+// Two stamps less than a second apart are the claim's own. A worker that beats by Lease beats in
+// the status at once, before it makes the Lease: there any difference counts, so that a run whose
+// Lease a controller has deleted before it died is known to have beaten.
+constexpr std::chrono::microseconds kOwnBeat = std::chrono::seconds(1);
+constexpr std::chrono::microseconds kOwnBeatByLease{1};
 
 std::uint64_t HashOf(std::string_view text) {
   if (text.empty()) return 0;
@@ -27,12 +30,13 @@ std::uint64_t HashOf(std::string_view text) {
 
 // A heartbeat that is not just the claim written twice. Timestamps that can't be read differ unless
 // they are the same text.
-bool IsBeat(const ObservedRun& run) {
+bool IsBeat(const ObservedRun& run, HeartbeatSource source) {
   if (run.last_heartbeat_at.empty()) return false;
   const auto beat = ParseRfc3339(run.last_heartbeat_at);
   const auto claim = ParseRfc3339(run.claimed_at);
   if (!beat || !claim) return run.last_heartbeat_at != run.claimed_at;
-  return std::chrono::abs(*beat - *claim) >= kOwnBeat;
+  const bool by_lease = source == HeartbeatSource::kLease;
+  return std::chrono::abs(*beat - *claim) >= (by_lease ? kOwnBeatByLease : kOwnBeat);
 }
 
 // How long ago `at` was at least, on the server's clock.
@@ -175,7 +179,7 @@ void Intake::NoteHeartbeat(RunRecord& record, const ObservedRun& run, bool first
   const std::uint64_t heartbeat = HashOf(run.last_heartbeat_at);
   if (heartbeat == record.heartbeat && !first) return;
   record.heartbeat = heartbeat;
-  if (!record.has_beaten) record.has_beaten = IsBeat(run);
+  if (!record.has_beaten) record.has_beaten = IsBeat(run, core_.PolicyOf(record).heartbeat_source);
   if (!record.has_beaten) return;
   record.suppressed = 0;
   // Where heartbeats are ignored the time since the claim counts on.

@@ -30,6 +30,9 @@ class Caught:
         self._arrived, self._decided, self._answered = threading.Event(), threading.Event(), threading.Event()
         self._fate, self._code = FORWARD, None
 
+    def arrived(self, seconds):
+        return self._arrived.wait(seconds)
+
     def wait(self, seconds=20):
         assert self._arrived.wait(seconds), f"no such request within {seconds} s"
         return self
@@ -74,6 +77,7 @@ class Gate:
         self._lock = threading.Lock()
         self._cut = self._listening = False
         self._rules, self._catches, self._rewrites, self._connections = [], [], [], set()
+        self._numbered, self.writes = {}, 0  # Requests so far that change an object; Events don't count.
         self._server = _Server(("127.0.0.1", 0), _Handler, bind_and_activate=False)
         self._server.gate = self
         self._server.server_bind()
@@ -100,6 +104,13 @@ class Gate:
         caught = Caught()
         with self._lock:
             self._catches.append((method, part, caught))
+        return caught
+
+    def catch_write(self, number):
+        """Holds the number-th request that changes an object, counted from 1."""
+        caught = Caught()
+        with self._lock:
+            self._numbered[number] = caught
         return caught
 
     def refuse(self, code, message, when=lambda method, path, headers: True):
@@ -146,6 +157,10 @@ class Gate:
 
     def take_catch(self, method, path):
         with self._lock:
+            if method != "GET" and "/events" not in path:
+                self.writes += 1
+                if self.writes in self._numbered:
+                    return self._numbered.pop(self.writes)
             for entry in self._catches:
                 if entry[0] == method and entry[1] in path:
                     self._catches.remove(entry)

@@ -185,6 +185,15 @@ TEST_F(LeasesTest, ARunThatHasNeverBeatenHasItsFreePass) {
   ExpectVerdict(engine_, "ClaimExpired");
 }
 
+TEST_F(LeasesTest, TheBeatBeforeTheLeaseWasMadeIsRemembered) {
+  // Another controller has deleted the Lease and died before it wrote the verdict.
+  RunText run = Run();
+  run.heartbeat = "2026-11-22T12:00:00.000001Z";
+  Start({run}, {});
+  engine_.Pass(30s);
+  ExpectVerdict(engine_, "HeartbeatTimeout");
+}
+
 TEST_F(LeasesTest, TheFirstRenewalMakesItJudged) {
   Start({Run()}, {});
   engine_.Pass(1h);
