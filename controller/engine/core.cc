@@ -18,9 +18,13 @@ std::uint64_t Core::SignOfLife(const RunRecord& record) const {
 }
 
 Silence Core::LastSign(const RunRecord& record) const {
+  const Policy& policy = PolicyOf(record);
+  const bool by_lease = policy.heartbeat_source == HeartbeatSource::kLease &&
+                        policy.heartbeat_mode != HeartbeatMode::kIgnored;
+  if (!by_lease) return record.since;
+  // Until its worker and all Leases are known there is no telling.
+  if (!record.lease_known || !leases_synced.at(record.scope)) return now.silence;
   if (!record.has_lease) return record.since;
-  // Until all Leases are known there is no telling.
-  if (!leases_synced.at(record.scope)) return now.silence;
   return std::max(record.since, leases.at(record.uid)->beat.value_or(record.since));
 }
 

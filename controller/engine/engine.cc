@@ -206,10 +206,10 @@ void Engine::Impl::Take(const ConfigLoaded& config) {
   core.server.SetSkew(config.settings.grace.server_skew);
   std::vector<Policy> before;
   core.policies.Reload(config.settings, before);
-  intake.OnPoliciesReloaded(before);
+  const bool sources_changed = intake.OnPoliciesReloaded(before);
   reaper.OnSettings();
   outbox.OnSettings();
-  if (executors.OnSettings()) {
+  if (executors.OnSettings() || sources_changed) {
     for (const auto& watch : watches) watch->Machine().Resync(core.now.mono);
   }
   core.store.ForEach([this](Slot slot, const RunRecord&) { LookAt(slot); });

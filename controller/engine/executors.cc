@@ -253,7 +253,7 @@ void Executors::Pump() {
                     .klass = RequestClass::kData,
                     .target = PodTarget(key.substr(0, key.find('/')), found->second.Name()),
                     .deadline = kReadDeadline};
-    in_flight_.emplace(request.id, uid);
+    in_flight_.emplace(request.id, Flight{uid, found->second.uid});
     core_.Emit(std::move(request));
   }
 }
@@ -264,11 +264,12 @@ std::optional<Mono> Executors::NextWake() const {
 }
 
 std::optional<Slot> Executors::OnResponse(const Response& response) {
-  const Uid uid = in_flight_.extract(response.id).mapped();
-  const auto found = core_.executors.find(uid);
-  if (found == core_.executors.end()) return std::nullopt;
+  const Flight flight = in_flight_.extract(response.id).mapped();
+  const auto found = core_.executors.find(flight.run);
+  // The run may name another pod since.
+  if (found == core_.executors.end() || found->second.uid != flight.pod) return std::nullopt;
   RunExecutor& executor = found->second;
-  const Slot slot = core_.store.Find(uid);
+  const Slot slot = core_.store.Find(flight.run);
   executor.asking = false;
   executor.next_check = core_.now.mono + settings_.check;
   Pod seen;

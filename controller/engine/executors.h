@@ -89,7 +89,11 @@ class Executors final : private WitnessSink {
   std::vector<std::unique_ptr<WitnessWatch>> watches_;
   std::unordered_map<std::string, Pod> pods_;  // by "namespace/name"
   std::deque<Uid> queue_;
-  std::unordered_map<RequestId, Uid> in_flight_;
+  struct Flight {
+    Uid run;
+    Uid pod;
+  };
+  std::unordered_map<RequestId, Flight> in_flight_;
   Mono throttled_until_{};
   std::optional<Mono> unknown_logged_at_{};
 };

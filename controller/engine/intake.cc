@@ -273,18 +273,24 @@ void Intake::Invalid(const ObservedRun& run, std::string_view why) {
                      {{"run", name}, {"error", std::string(why)}}});
 }
 
-void Intake::OnPoliciesReloaded(const std::vector<Policy>& before) {
+bool Intake::OnPoliciesReloaded(const std::vector<Policy>& before) {
+  bool tell_again = false;
   for (auto& lane : core_.runs_by_lane) lane.fill(0);
   core_.store.ForEach([&](Slot, RunRecord& record) {
     Recount(record, 1);
     record.suppressed = 0;
     EaseIn(record, before[record.policy]);
+    if (before[record.policy].heartbeat_source != core_.PolicyOf(record).heartbeat_source) {
+      record.lease_known = false;
+      tell_again = true;
+    }
     const bool must_progress =
         record.phase == Phase::kRunning && core_.PolicyOf(record).progress_timeout.has_value();
     if (must_progress && !record.has_details) {
       core_.DetailsOf(record).progress_since = core_.now.silence;
     }
   });
+  return tell_again;
 }
 
 }  // namespace jobrun

@@ -40,8 +40,9 @@ class Intake {
   void Invalid(const ObservedRun& run, std::string_view why);
 
   // The policies were resolved anew; `before` holds the old ones. Runs whose limits became shorter
-  // get two intervals from now. Every run is to be judged again.
-  void OnPoliciesReloaded(const std::vector<Policy>& before);
+  // get two intervals from now. Every run is to be judged again. True: some take their heartbeats
+  // from elsewhere now, and what they say of their workers must be told again.
+  [[nodiscard]] bool OnPoliciesReloaded(const std::vector<Policy>& before);
 
  private:
   [[nodiscard]] bool SetPolicy(Slot slot, const ObservedRun& run);

@@ -52,6 +52,7 @@ void Leases::Stop() {
 
 bool Leases::OnSeen(Slot slot, const ObservedRun& run) {
   RunRecord& record = core_.store.At(slot);
+  record.lease_known = true;
   const bool by_lease =
       core_.PolicyOf(record).heartbeat_source == HeartbeatSource::kLease && !run.claimed_by.empty();
   if (by_lease == record.has_lease) return false;  // claimedBy is set once

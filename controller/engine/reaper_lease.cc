@@ -1,7 +1,7 @@
 // The Reaper's steps around a Lease by which a worker beats: it is deleted, in the version that was
 // judged, before the silence of its runs is written.
 #include <optional>
-#include <utility>
+#include <string>
 
 #include "controller/engine/reaper.h"
 #include "controller/wire/http_status.h"
@@ -11,8 +11,10 @@
 namespace jobrun {
 namespace {
 
-// A run whose Lease another run's verdict is deleting waits at most so long before it looks again.
+// A run whose Lease another run's verdict is deleting looks again so soon, and does it itself when
+// that takes longer than any request may.
 constexpr Nanos kLeaseAgain = std::chrono::seconds(1);
+constexpr Nanos kDeletionMax = std::chrono::seconds(10);
 
 std::string TargetOf(const WorkerLease& lease) {
   const std::size_t slash = lease.key.find('/');
@@ -31,10 +33,11 @@ bool Reaper::WaitsForLease(const RunRecord& record, Reason reason) const {
 
 void Reaper::DeleteLease(Slot slot, Reason reason) {
   WorkerLease& lease = *leases_.Guarding(core_.store.At(slot));
-  if (std::exchange(lease.deleting, true)) {
+  if (core_.now.mono < lease.deleting_until) {
     core_.timers.Arm(slot, core_.now.mono + kLeaseAgain);
     return;
   }
+  lease.deleting_until = core_.now.mono + kDeletionMax;
   Send(slot, Doing::kDeletingLease, reason,
        {.method = Method::kDelete,
         .target = TargetOf(lease),
@@ -45,7 +48,7 @@ void Reaper::DeleteLease(Slot slot, Reason reason) {
 Reaper::Next Reaper::OnLeaseDeleted(const Flight& flight, const Response& response) {
   RunRecord& record = core_.store.At(flight.slot);
   if (!record.has_lease) return Next::kJudge;
-  core_.leases.at(record.uid)->deleting = false;
+  core_.leases.at(record.uid)->deleting_until = Mono::min();
   if (response.status == kHttpConflict) {  // renewed since, most likely
     core_.CountOne(Metric::kConflicts, 0, 0);
     CountReconcile(ReconcileResult::kRequeue);

@@ -46,6 +46,7 @@ struct RunRecord {
   bool visiting : 1 {false};      // its first visit is queued or under way
   bool has_details : 1 {false};   // Core::details holds more about it
   bool has_executor : 1 {false};  // Core::executors holds its pod
+  bool lease_known : 1 {false};   // where heartbeats come by Lease: its claimedBy was looked at
   bool has_lease : 1 {false};     // Core::leases holds the one by which its worker beats
   bool disputed : 1 {false};      // its worker was heard of after its end
 };

@@ -17,7 +17,7 @@ struct WorkerLease {
   std::uint64_t resource_version{0};
   std::uint64_t renewed{0};       // hash of spec.renewTime's text; 0 without one
   std::optional<Silence> beat{};  // when its present renewTime was first seen; stays when it goes
-  bool deleting{false};           // a request to delete it is under way
+  Mono deleting_until{Mono::min()};  // a request to delete it is under way, no longer than this
   std::uint8_t scope{0};
   std::uint16_t epoch{0};
   std::unordered_set<Uid, UidHash> runs{};  // that are beaten for by it

@@ -257,6 +257,18 @@ TEST_F(ExecutorsTest, SwitchedOnWhileItRuns) {
   ExpectLost(Recorded(), "PodDeleted", "deleted");
 }
 
+TEST_F(ExecutorsTest, AnAnswerAboutThePodBeforeSaysNothing) {
+  Start(Recorded(), {pod_.Line("ADDED")});
+  Pod(pod_, "DELETED");
+  const PodText other("p", 9);
+  engine_.Watch(
+      RunText("a").Claimed().Executor("p", other.uid).Conditions(Found(other)).Version(2));
+  ASSERT_EQ(engine_.Requests().size(), 2U) << "a look at each";
+  engine_.Answer(404, kNotFound);
+  engine_.Answer(404, kNotFound);
+  EXPECT_TRUE(Quiet()) << "only one of them is about the pod that it names now";
+}
+
 TEST_F(ExecutorsTest, ManyRunsInOnePod) {
   RunText b = RunText("b", 77).Claimed().Executor("p", pod_.uid).Conditions(Found(pod_));
   engine_.Sync({Recorded(), b});

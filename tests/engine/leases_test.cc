@@ -266,6 +266,62 @@ TEST_F(LeasesTest, NobodyWatchesThemWhereNoRunAsksForThem) {
   EXPECT_TRUE(engine_.WatchesWitnesses(Watched::kLeases));
 }
 
+TEST_F(LeasesTest, ALaneThatIsSwitchedToLeasesIsNotSilentBeforeItsWorkersAreKnown) {
+  const RunText run = RunText("a").Lane("etl").ClaimedBy("w").Beat(1);
+  engine_.Sync({run});
+  Settings settings;
+  settings.lanes.push_back(
+      {.name = "etl", .thresholds = {.heartbeat_source = HeartbeatSource::kLease}});
+  engine_.Give(ConfigLoaded{settings});  // the runs are listed again
+  engine_.SyncWitnesses(Watched::kLeases, {lease_.Line("ADDED")});
+  engine_.Pass(10min);
+  for (const Request& request : engine_.Requests()) {
+    EXPECT_EQ(request.method, Method::kGet) << "the list has not come";
+  }
+  (void)engine_.TakeRequests();
+}
+
+TEST_F(LeasesTest, ALaneThatIsSwitchedToLeasesIsBeatenForByThem) {
+  const RunText run = RunText("a").Lane("etl").ClaimedBy("w").Beat(1);
+  engine_.Sync({run});
+  Settings settings;
+  settings.lanes.push_back(
+      {.name = "etl", .thresholds = {.heartbeat_source = HeartbeatSource::kLease}});
+  engine_.Give(ConfigLoaded{settings});
+  engine_.SyncWitnesses(Watched::kLeases, {lease_.Line("ADDED")});
+  engine_.Sync({run});
+  for (int beat = 2; beat < 10; ++beat) {
+    engine_.Pass(100s);
+    Lease(lease_ = lease_.Renewed(beat));
+  }
+  EXPECT_TRUE(Quiet());
+  engine_.Pass(150s);
+  ExpectDelete(lease_);
+}
+
+TEST_F(LeasesTest, WhereHeartbeatsAreIgnoredTheClaimIsWhatCounts) {
+  RunText run = RunText("a").ClaimedBy("w").Spec(
+      R"("heartbeat":{"source":"Lease","mode":"Ignored"},"claimTTLSeconds":60)");
+  Start({run}, {lease_.Line("ADDED")});
+  engine_.Pass(40s);
+  Lease(lease_.Renewed(2));
+  engine_.Pass(22s);
+  EXPECT_FALSE(Quiet());
+}
+
+TEST_F(LeasesTest, ARunThatIsDeletedWhileItsLeaseIsDoesNotHoldUpTheOthers) {
+  Start({Run("a"), Run("b")}, {lease_.Line("ADDED")});
+  engine_.Pass(30s);
+  ExpectDelete(lease_);
+  const std::string& body = engine_.Requests()[0].body;
+  EXPECT_FALSE(body.empty());
+  engine_.Watch(Run("a").Version(3), "DELETED");
+  engine_.Watch(Run("b").Version(4));
+  engine_.Answer(409, "");
+  if (Quiet()) engine_.Pass(12s);
+  ASSERT_FALSE(Quiet());
+}
+
 TEST_F(LeasesTest, DryRunDeletesNothing) {
   RunText run = Run();
   run.spec += R"(,"reaping":"DryRun")";
