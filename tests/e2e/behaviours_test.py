@@ -47,7 +47,7 @@ def test_a_touch_moves_exactly_one_run(space):
     """Three runs of one worker, in one lane, claimed at the same time."""
     at = "2026-01-01T00:00:00Z"
     names = ("touched", "untouched-1", "untouched-2")
-    workers = {name: space.claimed(name, beats(4), at=at) for name in names}
+    workers = {name: space.claimed(name, beats(10), at=at) for name in names}
     for worker in workers.values():
         assert worker.beat(at="2026-01-01T00:00:30Z") == 200
     before = {name: space.get(name).version for name in names}
@@ -55,7 +55,7 @@ def test_a_touch_moves_exactly_one_run(space):
     assert [name for name in names if space.get(name).version != before[name]] == ["touched"]
     touching = workers["touched"].beat_every(0.5)
     for name in names[1:]:
-        space.silent_until_reaped(workers[name], name, 4)
+        space.silent_until_reaped(workers[name], name, 10)
     space.stays("touched", "Running", 1)
     touching.fall_silent()
     assert touching.finish() == 200
