@@ -145,8 +145,8 @@ class HttpServer::Impl::Session : public std::enable_shared_from_this<Session> {
 void HttpServer::Impl::Session::AwaitRequest(std::chrono::milliseconds deadline) {
   waits_for_client_ = true;
   if (in_list_) {
-    auto& sessions = server_.sessions;
-    sessions.splice(sessions.end(), sessions, place_);
+    auto& all = server_.sessions;
+    all.splice(all.end(), all, place_);
   }
   if (buffer_.size() > 0) return ReadHeader();
   stream_.expires_after(deadline);

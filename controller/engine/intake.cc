@@ -129,12 +129,13 @@ void Intake::EaseIn(RunRecord& record, const Policy& before) {
   if (run.phase != Phase::kRunning) return;
   const Policy& policy = core_.PolicyOf(record);
   const Nanos by = 2 * policy.heartbeat_interval;
-  if (before.heartbeat_mode == HeartbeatMode::kIgnored &&
-      policy.heartbeat_mode != HeartbeatMode::kIgnored && record.has_beaten) {
-    // When the present heartbeat was first seen is not known: it was ignored.
+  // When the present heartbeat was first seen is not known: it was ignored.
+  const bool was_ignored = before.heartbeat_mode == HeartbeatMode::kIgnored &&
+                           policy.heartbeat_mode != HeartbeatMode::kIgnored && record.has_beaten;
+  // What was heard the other way counts no more.
+  const bool from_elsewhere = before.heartbeat_source != policy.heartbeat_source;
+  if (was_ignored || from_elsewhere) {
     record.since = core_.now.silence;
-  } else if (before.heartbeat_source != policy.heartbeat_source) {
-    record.since = core_.now.silence;  // what was heard the other way counts no more
   } else {
     Ease(record.since, limit_before, limit, by);
   }

@@ -125,7 +125,7 @@ class Outbox {
   void ListKey(Uid uid, const Item& item);
   void Create(Uid uid, const Item& item);
   void Refused(Uid uid, Item& item, const Response& response);
-  void TakeSuccessor(Item& item, const ObservedRun& run);
+  static void TakeSuccessor(Item& item, const ObservedRun& run);
 
   [[nodiscard]] bool LockKey(Item& item);
   void UnlockKey(Item& item);

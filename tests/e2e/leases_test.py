@@ -74,7 +74,7 @@ def test_one_lease_keeps_all_runs_of_its_worker_alive(space):
     for name in names:
         space.ends(name, "Stuck", "HeartbeatTimeout", 20)
     assert not lease.exists()
-    assert controller.metrics().total("jobrun_reaps_total", reason="HeartbeatTimeout") == 3
+    eventually(lambda: controller.metrics().total("jobrun_reaps_total", reason="HeartbeatTimeout") == 3)
 
 
 @story
@@ -107,7 +107,7 @@ def test_a_controller_paused_between_judging_and_writing_spares_a_worker_that_re
     space.stays("run", "Running", 6)
     lease.fall_silent()
     space.ends("run", "Stuck", "HeartbeatTimeout", 20)
-    assert controller.metrics().total("jobrun_reaps_total", reason="HeartbeatTimeout") == 1
+    eventually(lambda: controller.metrics().total("jobrun_reaps_total", reason="HeartbeatTimeout") == 1)
 
 
 @story

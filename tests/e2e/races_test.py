@@ -154,7 +154,7 @@ def test_a_busy_heartbeater_does_not_starve_its_own_deadline(space):
     """Every verdict that is written with a version finds that the run has moved on; one on its grounds commits."""
     gate = space.gate()
     space.controller(kubeconfig=gate.kubeconfig)
-    worker = space.dead("busy", {"deadlineSeconds": 2})
+    worker = space.dead("busy", beats(5), {"deadlineSeconds": 2})  # A short timeout makes for short waits.
     assert space.status("busy", conditions=[{"type": "data/copied", "status": "True"}]).code == 200
     for _ in range(20):
         verdict = gate.catch("PATCH", "/busy/status").wait()
