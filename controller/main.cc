@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <exception>
 #include <string>
 #include <variant>
 
@@ -33,7 +34,12 @@ int Main(int argc, const char* const* argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const int code = Main(argc, argv);
+  int code = jobrun::kExitInternal;
+  try {
+    code = Main(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "jobrun-controller: %s\n", error.what());
+  }
   // Not exit(): cpprestsdk's static destructors join threads and have crashed.
   _exit(code);
 }

@@ -9,7 +9,7 @@ namespace jobrun {
 namespace {
 
 // Enough for the answer to a status write in one read.
-constexpr std::size_t kReadBytes = 16 * 1024;
+constexpr std::size_t kReadBytes = std::size_t{16} * 1024;
 
 }  // namespace
 
@@ -42,7 +42,7 @@ void DataClient::Send(Request request) {
   Call call{.request = std::move(request), .due = due};
   if (waiting_.size() >= kWaitingRequestsMax) {
     loop_.Post([this, alive = alive_, late = std::make_shared<Call>(std::move(call))] {
-      if (*alive) Fail(std::move(*late), "too many requests wait already");
+      if (*alive) Fail(*late, "too many requests wait already");
     });
     return;
   }
@@ -180,10 +180,10 @@ void DataClient::Broke(Slot& slot, const std::string& why) {
     return Start(std::move(call));
   }
   StartWaiting();
-  Fail(std::move(call), std::move(detail));
+  Fail(call, std::move(detail));
 }
 
-void DataClient::Fail(Call call, std::string detail) {
+void DataClient::Fail(const Call& call, std::string detail) {
   answer_({.id = call.request.id,
            .sent_at = call.sent_at,
            .received_at = ReadClocks().mono,
@@ -231,7 +231,7 @@ void DataClient::Expire() {
   const std::string url = credentials_->fixed().server.Url();
   for (Call& call : late) {
     std::string detail = TooLateText(url, call.request.deadline);
-    Fail(std::move(call), std::move(detail));
+    Fail(call, std::move(detail));
   }
 }
 

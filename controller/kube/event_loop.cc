@@ -50,7 +50,7 @@ void EventLoop::Impl::AwaitSignal() {
 struct Timer::Impl : std::enable_shared_from_this<Timer::Impl> {
   explicit Impl(boost::asio::io_context& io) : timer(io) {}
 
-  void Arm(Mono at);
+  void Arm(Mono due);
   void Fired();
 
   boost::asio::steady_timer timer;
@@ -61,6 +61,8 @@ struct Timer::Impl : std::enable_shared_from_this<Timer::Impl> {
 
 Timer::Timer(EventLoop& loop) : impl_(std::make_shared<Impl>(loop.impl().io)) {}
 
+// Asio's timers have no way to fail here that it could tell of.
+// NOLINTNEXTLINE(bugprone-exception-escape)
 Timer::~Timer() {
   Clear();
   impl_->timer.cancel();

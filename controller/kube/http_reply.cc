@@ -95,7 +95,7 @@ HttpReply::State HttpReply::Impl::Bad(const boost::beast::error_code& why) {
 HttpReply::State HttpReply::Impl::Parse() {
   for (;;) {
     if (parser->is_done()) {
-      const int status = parser->get().result_int();
+      const unsigned status = parser->get().result_int();
       if (status >= 200 || status == 101) return State::kWhole;
       Begin();
     } else if (parser->is_header_done()) {

@@ -15,7 +15,7 @@
 namespace jobrun {
 
 // Longest status line and headers together; an API server sends about 500 bytes.
-inline constexpr std::size_t kReplyHeadBytesMax = 32 * 1024;
+inline constexpr std::size_t kReplyHeadBytesMax = std::size_t{32} * 1024;
 
 // Not thread-safe. Interim answers (1xx) are passed over. To reuse it for another request: Reset.
 class HttpReply {

@@ -129,7 +129,7 @@ Outcome Identify(SSL_CTX* context, const TlsMaterial& material) {
     return Bad("client-certificate holds no PEM certificate");
   }
   while (X509Ptr issuer = NextCertificate(chain.get())) {
-    if (SSL_CTX_add_extra_chain_cert(context, issuer.get()) == 1) issuer.release();
+    if (SSL_CTX_add_extra_chain_cert(context, issuer.get()) == 1) (void)issuer.release();
   }
   ERR_clear_error();
   const BioPtr bio = ReadOnly(material.key_pem);

@@ -21,10 +21,10 @@
 namespace jobrun {
 
 // Longest body of a refused watch that is read: a Status object is a few hundred bytes.
-inline constexpr std::size_t kRefusalBytesMax = 64 * 1024;
+inline constexpr std::size_t kRefusalBytesMax = std::size_t{64} * 1024;
 // What is read before the events in it are handed on, and so most of what a batch holds: about 40
 // events of 1.6 KB.
-inline constexpr std::size_t kWatchReadBytes = 64 * 1024;
+inline constexpr std::size_t kWatchReadBytes = std::size_t{64} * 1024;
 // A stream that has more to read than this at once lets others of the loop go first (a first list
 // as a watch is 160 MB for 100,000 runs).
 inline constexpr std::size_t kWatchTurnBytes = std::size_t{1} << 20U;

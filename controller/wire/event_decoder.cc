@@ -64,7 +64,7 @@ class LineReader {
     return true;
   }
 
-  Event Judge() const {
+  [[nodiscard]] Event Judge() const {
     switch (type_.value_or(EventType::kInvalid)) {
       case EventType::kAdded:
       case EventType::kModified:

@@ -105,7 +105,7 @@ class SpecReader {
     into = text.value_or(std::string_view());
     return text && !text->empty();
   }
-  bool TakeElement(ondemand::value& value, std::int32_t& into) {
+  static bool TakeElement(ondemand::value& value, std::int32_t& into) {
     const std::optional<std::int32_t> number = ParseInt32(Token(value));
     into = number.value_or(0);
     return number.has_value();

@@ -102,7 +102,7 @@ std::string WriteVerdictPatch(const VerdictPatch& patch) {
 
 std::string WriteVerdictJsonPatch(const VerdictPatch& patch, const Grounds& grounds) {
   // A test for null holds where there is nothing.
-  const auto or_null = [](std::string text) { return text.empty() ? "null" : text; };
+  const auto or_null = [](std::string_view text) { return text.empty() ? "null" : text; };
   const std::string claimed =
       grounds.claimed_at.empty() ? std::string() : Quoted(grounds.claimed_at);
   JsonPatch operations;
@@ -112,7 +112,7 @@ std::string WriteVerdictJsonPatch(const VerdictPatch& patch, const Grounds& grou
   operations.Test("/status/phase", Quoted(PhaseName(Phase::kRunning)));
   operations.Test("/status/claimedAt", or_null(claimed));
   operations.Test("/status/exitCode", "null");
-  operations.Test("/status/conditions", or_null(std::string(grounds.conditions_json)));
+  operations.Test("/status/conditions", or_null(grounds.conditions_json));
   EachVerdictField(patch, [&](std::string_view name, std::string_view value) {
     operations.Add("/status/" + std::string(name), value);
   });

@@ -50,6 +50,7 @@ TEST_F(ExecutorsTest, AliveWithinTheLimitNeverReaped) {
   Pod(PodText("p").Ended("Running", "Error", 1), "MODIFIED");  // about to be restarted
   Pod(PodText("p").Deleting("2026-11-22T13:00:30Z"), "MODIFIED");
   engine_.Pass(30min);
+  Pod(PodText("p").Deleting("2026-11-22T13:00:30Z"), "MODIFIED");
   EXPECT_TRUE(Quiet()) << "a pod that takes its time to end lives";
 }
 
