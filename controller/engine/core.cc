@@ -13,6 +13,12 @@ NamespaceId Namespaces::Intern(std::string_view name) {
   return last_id_;
 }
 
+bool Core::IsBeatenForByLease(const RunRecord& record) const {
+  const Policy& policy = PolicyOf(record);
+  return record.has_lease && policy.heartbeat_source == HeartbeatSource::kLease &&
+         policy.heartbeat_mode != HeartbeatMode::kIgnored;
+}
+
 std::uint64_t Core::SignOfLife(const RunRecord& record) const {
   return record.has_lease ? record.heartbeat ^ leases.at(record.uid)->renewed : record.heartbeat;
 }
@@ -35,11 +41,17 @@ Subject Core::SubjectOf(const RunRecord& record) const {
               .policy = PolicyOf(record),
               .since = LastSign(record),
               .started_at = record.started_at};
-  if (record.has_lease) run.has_beaten = record.has_beaten || leases.at(record.uid)->beat;
+  if (IsBeatenForByLease(record) && !record.has_beaten) {
+    // A beat in a Lease that was gone before the claim was none for this run.
+    const WorkerLease& lease = *leases.at(record.uid);
+    run.has_beaten = lease.beat && (!lease.uid.IsNone() || *lease.beat >= record.since);
+  }
   if (record.has_executor && settings.executors.enabled) {
     const RunExecutor& executor = executors.at(record.uid);
-    run.executor_lost_since = executor.lost_since;
-    run.executor_fate = executor.fate;
+    if (executor.sign_of_life == SignOfLife(record)) {
+      run.executor_lost_since = executor.lost_since;
+      run.executor_fate = executor.fate;
+    }
   }
   if (!record.has_details) return run;
   const RunDetails& of_run = details.at(record.uid);

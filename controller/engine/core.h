@@ -84,6 +84,8 @@ struct Core {
     record.has_details = true;
     return details[record.uid];
   }
+  // Whether beats in a Lease count for it.
+  [[nodiscard]] bool IsBeatenForByLease(const RunRecord& record) const;
   // A hash that changes with every sign of life.
   [[nodiscard]] std::uint64_t SignOfLife(const RunRecord& record) const;
   // When the last one was first seen, on the silence clock; of a run that has not beaten: the

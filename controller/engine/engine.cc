@@ -56,6 +56,7 @@ struct Engine::Impl {
   Outbox outbox;
   Reaper reaper;
   std::vector<std::unique_ptr<RunWatch>> watches;
+  std::vector<Slot> due;  // reused
   std::optional<Mono> asked_wake;
   Mono last_sweep{};
   std::uint64_t capped_for{0};  // PolicyTable::Version
@@ -131,7 +132,12 @@ void Engine::Impl::Finish() {
 }
 
 void Engine::Impl::JudgeDue() {
-  while (const std::optional<Slot> slot = core.timers.PopDue(core.now.mono)) LookAt(*slot);
+  // What comes due again while it is looked at waits for the next step.
+  due.clear();
+  while (const std::optional<Slot> slot = core.timers.PopDue(core.now.mono)) due.push_back(*slot);
+  for (const Slot slot : due) {
+    if (!core.store.At(slot).uid.IsNone()) LookAt(slot);
+  }
 }
 
 void Engine::Impl::LookAt(Slot slot) {

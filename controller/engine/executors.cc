@@ -22,6 +22,8 @@ constexpr int kVainDoublingsMax = 10;
 // A pod whose node does not answer stays when its grace has ended: nobody is left to remove it. A
 // kubelet that lives takes a few seconds.
 constexpr std::chrono::seconds kKubeletSlack{30};
+constexpr std::chrono::microseconds kComeBackMin = std::chrono::seconds(1);
+constexpr std::chrono::microseconds kComeBackMax = std::chrono::hours(1);
 // A trouble of all runs is said once a minute.
 constexpr Nanos kUnknownRepeat = std::chrono::minutes(1);
 
@@ -112,13 +114,7 @@ bool Executors::OnSeen(Slot slot, const ObservedRun& run) {
   bool look = !record.has_executor;
   if (look) Follow(record, std::move(key), uid);
   RunExecutor& executor = core_.executors.at(record.uid);
-  const std::uint64_t sign = core_.SignOfLife(record);
-  if (sign != executor.sign_of_life) {
-    executor.sign_of_life = sign;
-    look = look || executor.dead_checks > 0;
-    executor.dead_checks = 0;
-    executor.lost_since.reset();
-  }
+  look = NoteSignOfLife(record, executor) || look;
   if (!executor.recorded && run.has_foreign_conditions) {
     const auto message = TrueConditionMessage(run.conditions_json, kExecutorFoundCondition);
     executor.recorded = message.has_value();
@@ -126,6 +122,14 @@ bool Executors::OnSeen(Slot slot, const ObservedRun& run) {
   }
   if (look) Look(slot);
   return look;
+}
+
+// True when a row was begun that a sign of life ends.
+bool Executors::NoteSignOfLife(const RunRecord& record, RunExecutor& executor) const {
+  const std::uint64_t sign = core_.SignOfLife(record);
+  if (std::exchange(executor.sign_of_life, sign) == sign) return false;
+  executor.lost_since.reset();
+  return std::exchange(executor.dead_checks, 0) > 0;
 }
 
 void Executors::Follow(RunRecord& record, std::string key, Uid pod) {
@@ -169,6 +173,7 @@ void Executors::TakeIn(Pod& pod, const Event& event) {
   pod.uid = event.run.uid;
   pod.finished = event.pod.finished;
   pod.cause = event.pod.cause;
+  pod.node_lost = event.pod.node_lost;
   pod.container = event.pod.cause == PodCause::kNone ? std::string_view() : event.pod.container;
   pod.exit_code = event.pod.exit_code;
   pod.grace_ends = ParseRfc3339(event.pod.deletion_timestamp);
@@ -192,7 +197,7 @@ void Executors::OnWitness(const Event& event, std::uint8_t scope, std::uint16_t 
 void Executors::OnWitnessesReplaced(std::uint8_t scope, std::uint16_t epoch) {
   for (auto& [key, pod] : pods_) {
     if (pod.scope == scope && pod.epoch != epoch) pod.uid = {};
-    if (pod.uid.IsNone()) Nudge(pod);
+    if (pod.scope == scope || pod.uid.IsNone()) Nudge(pod);
   }
   std::erase_if(pods_, [](const auto& entry) {
     return entry.second.uid.IsNone() && entry.second.runs.empty();
@@ -206,8 +211,8 @@ void Executors::Nudge(const Pod& pod) {
 
 bool Executors::IsAlive(const Pod& pod, Uid uid) const {
   if (pod.uid != uid || pod.finished) return false;
-  const bool left_behind = pod.cause == PodCause::kNodeLost && pod.grace_ends.has_value();
-  return !left_behind || core_.now.server.earliest < *pod.grace_ends + kKubeletSlack;
+  const bool left_behind = pod.node_lost && pod.grace_ends.has_value();
+  return !left_behind || core_.now.server.earliest - kKubeletSlack < *pod.grace_ends;
 }
 
 // ---- looking ----
@@ -224,36 +229,43 @@ void Executors::Look(Slot slot) {
   const RunRecord& record = core_.store.At(slot);
   if (!record.has_executor || watches_.empty() || !Concerned(record)) return;
   RunExecutor& executor = core_.executors.at(record.uid);
+  (void)NoteSignOfLife(record, executor);
   const Pod& pod = pods_.at(executor.key);
   if (IsAlive(pod, executor.uid)) {
     OnAlive(executor);
     executor.vain_checks = 0;
-    if (pod.cause == PodCause::kNodeLost && pod.grace_ends) {
-      const Nanos left = *pod.grace_ends + kKubeletSlack - core_.now.server.earliest;
-      core_.timers.Arm(slot, core_.now.mono + left);
-    }
+    if (pod.node_lost && pod.grace_ends) ComeBack(slot, *pod.grace_ends + kKubeletSlack);
     return;
   }
   const bool synced = watches_.at(record.scope)->Machine().Synced();
   if (!executor.found || !synced || executor.asking || executor.lost_since) return;
   if (core_.now.mono < executor.next_check) return core_.timers.Arm(slot, executor.next_check);
   executor.asking = true;
-  queue_.push_back(record.uid);
+  queue_.push_back({record.uid, executor.uid});
+}
+
+// Near `at`, or earlier: graces may be absurdly long.
+void Executors::ComeBack(Slot slot, ServerTime at) {
+  using std::chrono::microseconds;
+  microseconds left = kComeBackMin;
+  const ServerInterval& server = core_.now.server;
+  if (server.Known() && at > server.earliest) left = std::max(left, at - server.earliest);
+  core_.timers.Arm(slot, core_.now.mono + std::min(left, kComeBackMax));
 }
 
 void Executors::Pump() {
   if (stopping_ || core_.now.mono < throttled_until_) return;
   while (in_flight_.size() < kFlightsMax && !queue_.empty()) {
-    const Uid uid = queue_.front();
+    const Flight look = queue_.front();
     queue_.pop_front();
-    const auto found = core_.executors.find(uid);
-    if (found == core_.executors.end()) continue;
+    const auto found = core_.executors.find(look.run);
+    if (found == core_.executors.end() || found->second.uid != look.pod) continue;
     const std::string& key = found->second.key;
     Request request{.id = core_.next_id++,
                     .klass = RequestClass::kData,
                     .target = PodTarget(key.substr(0, key.find('/')), found->second.Name()),
                     .deadline = kReadDeadline};
-    in_flight_.emplace(request.id, Flight{uid, found->second.uid});
+    in_flight_.emplace(request.id, look);
     core_.Emit(std::move(request));
   }
 }
@@ -270,6 +282,7 @@ std::optional<Slot> Executors::OnResponse(const Response& response) {
   if (found == core_.executors.end() || found->second.uid != flight.pod) return std::nullopt;
   RunExecutor& executor = found->second;
   const Slot slot = core_.store.Find(flight.run);
+  (void)NoteSignOfLife(core_.store.At(slot), executor);
   executor.asking = false;
   executor.next_check = core_.now.mono + settings_.check;
   Pod seen;

@@ -59,6 +59,7 @@ class Executors final : private WitnessSink {
     std::uint16_t epoch{0};
     bool finished{false};
     PodCause cause{PodCause::kNone};  // also of one that is gone
+    bool node_lost{false};
     std::string container{};
     std::optional<std::int32_t> exit_code{};
     std::optional<ServerTime> grace_ends{};  // of one that is being deleted
@@ -75,6 +76,8 @@ class Executors final : private WitnessSink {
   void Follow(RunRecord& record, std::string key, Uid pod);
   [[nodiscard]] ExecutorCheck Take(const Response& response, const RunExecutor& executor,
                                    Pod& seen);
+  bool NoteSignOfLife(const RunRecord& record, RunExecutor& executor) const;
+  void ComeBack(Slot slot, ServerTime at);
   void OnDead(RunExecutor& executor, const Pod& pod) const;
   static void OnAlive(RunExecutor& executor);
   void LogUnknown(Slot slot, const Response& response);
@@ -88,11 +91,12 @@ class Executors final : private WitnessSink {
   bool stopping_{false};
   std::vector<std::unique_ptr<WitnessWatch>> watches_;
   std::unordered_map<std::string, Pod> pods_;  // by "namespace/name"
-  std::deque<Uid> queue_;
+  // A live read, to be made or under way.
   struct Flight {
     Uid run;
     Uid pod;
   };
+  std::deque<Flight> queue_;
   std::unordered_map<RequestId, Flight> in_flight_;
   Mono throttled_until_{};
   std::optional<Mono> unknown_logged_at_{};

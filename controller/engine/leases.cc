@@ -1,10 +1,14 @@
 #include "controller/engine/leases.h"
 
+#include <algorithm>
 #include <functional>
 #include <utility>
 
 namespace jobrun {
 namespace {
+
+// One read serves all runs of the worker that are due at the same time.
+constexpr Nanos kReadCountsFor = std::chrono::seconds(1);
 
 std::uint64_t HashOf(std::string_view text) {
   if (text.empty()) return 0;
@@ -15,6 +19,13 @@ std::uint64_t HashOf(std::string_view text) {
 std::string KeyOf(std::string_view name_space, std::string_view name) {
   std::string key(name_space);
   return key.append("/").append(name);
+}
+
+// The API server has no Lease of another name than a DNS subdomain.
+bool MayNameALease(std::string_view name) {
+  const auto is_word = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
+  return !name.empty() && name.size() <= 253 && is_word(name.front()) && is_word(name.back()) &&
+         std::ranges::all_of(name, [&](char c) { return is_word(c) || c == '-' || c == '.'; });
 }
 
 }  // namespace
@@ -53,8 +64,8 @@ void Leases::Stop() {
 bool Leases::OnSeen(Slot slot, const ObservedRun& run) {
   RunRecord& record = core_.store.At(slot);
   record.lease_known = true;
-  const bool by_lease =
-      core_.PolicyOf(record).heartbeat_source == HeartbeatSource::kLease && !run.claimed_by.empty();
+  const bool by_lease = core_.PolicyOf(record).heartbeat_source == HeartbeatSource::kLease &&
+                        MayNameALease(run.claimed_by);
   if (by_lease == record.has_lease) return false;  // claimedBy is set once
   if (!by_lease) {
     Forget(record.uid);
@@ -80,18 +91,38 @@ void Leases::Forget(Uid run) {
   if (lease.runs.empty() && lease.uid.IsNone()) leases_.erase(std::string(lease.key));
 }
 
-WorkerLease* Leases::Guarding(const RunRecord& record) const {
-  if (!record.has_lease) return nullptr;
-  WorkerLease* lease = core_.leases.at(record.uid);
-  return lease->uid.IsNone() ? nullptr : lease;
+// A renewal that nobody here has seen must have been preceded by a beat in the run's status, which
+// makes the write of the verdict fail; except when the watch lags and somebody else has deleted the
+// Lease since. Then only time tells: a timeout after a live read found it gone, a second one shows
+// that it is gone still.
+Leases::Need Leases::NeedOf(const RunRecord& record) const {
+  if (!core_.IsBeatenForByLease(record)) return Need::kNothing;
+  const WorkerLease& lease = *core_.leases.at(record.uid);
+  if (!lease.uid.IsNone()) return Need::kDelete;
+  if (lease.deleted_at && *lease.deleted_at > record.since) return Need::kNothing;
+  const bool just_read =
+      lease.read_gone_at && core_.now.mono - *lease.read_gone_at <= kReadCountsFor;
+  if (!just_read) return Need::kRead;
+  return WaitLeft(record) > Nanos::zero() ? Need::kWait : Need::kNothing;
+}
+
+Nanos Leases::WaitLeft(const RunRecord& record) const {
+  const WorkerLease& lease = *core_.leases.at(record.uid);
+  const Seconds timeout = core_.PolicyOf(record).heartbeat_timeout;
+  return lease.absent_since.value_or(core_.now.silence) + timeout - core_.now.silence;
 }
 
 // ---- Leases ----
 
 void Leases::Renew(WorkerLease& lease, const Event& event) {
-  if (lease.uid == event.run.uid && event.run.resource_version < lease.resource_version) return;
+  const std::uint64_t version = event.run.resource_version;
+  const bool known = version == lease.resource_version && !lease.uid.IsNone();
+  if (version < lease.resource_version || known) return;
   lease.uid = event.run.uid;
-  lease.resource_version = event.run.resource_version;
+  lease.resource_version = version;
+  lease.deleted_at.reset();
+  lease.absent_since.reset();
+  lease.read_gone_at.reset();
   const std::uint64_t renewed = HashOf(event.renew_time);
   if (std::exchange(lease.renewed, renewed) == renewed) return;
   const bool first = !lease.beat;
@@ -100,14 +131,25 @@ void Leases::Renew(WorkerLease& lease, const Event& event) {
   if (first) Nudge(lease);
 }
 
-void Leases::TakeIn(const RunRecord& record, const std::optional<Event>& event) {
+void Leases::TakeIn(const RunRecord& record, const Event& event) {
+  Renew(*core_.leases.at(record.uid), event);
+}
+
+void Leases::OnDeleted(const RunRecord& record) {
   WorkerLease& lease = *core_.leases.at(record.uid);
-  if (event) {
-    Renew(lease, *event);
-  } else {
-    lease.uid = {};
-    Nudge(lease);
-  }
+  lease.uid = {};
+  lease.deleted_at = core_.now.silence;
+  Nudge(lease, record.uid);
+}
+
+void Leases::OnGone(const RunRecord& record) {
+  WorkerLease& lease = *core_.leases.at(record.uid);
+  lease.uid = {};
+  // One made after the run's last beat would not have been there at the first look.
+  const bool counts_already = lease.absent_since && *lease.absent_since > record.since;
+  if (!counts_already) lease.absent_since = core_.now.silence;
+  lease.read_gone_at = core_.now.mono;
+  Nudge(lease, record.uid);
 }
 
 void Leases::OnWitness(const Event& event, std::uint8_t scope, std::uint16_t epoch) {
@@ -139,8 +181,10 @@ void Leases::OnWitnessesReplaced(std::uint8_t scope, std::uint16_t epoch) {
   });
 }
 
-void Leases::Nudge(const WorkerLease& lease) {
-  for (const Uid run : lease.runs) core_.timers.Arm(core_.store.Find(run), core_.now.mono);
+void Leases::Nudge(const WorkerLease& lease, Uid except) {
+  for (const Uid run : lease.runs) {
+    if (run != except) core_.timers.Arm(core_.store.Find(run), core_.now.mono);
+  }
 }
 
 }  // namespace jobrun

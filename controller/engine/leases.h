@@ -35,11 +35,23 @@ class Leases final : private WitnessSink {
   // The run is gone, or has ended.
   void Forget(Uid run);
 
-  // The Lease that must be gone before silence of this run is written; null when there is none.
-  [[nodiscard]] WorkerLease* Guarding(const RunRecord& record) const;
-  // The run's Lease as it was read live; without a value it is gone, and other runs that waited for
-  // that are judged again.
-  void TakeIn(const RunRecord& record, const std::optional<Event>& event);
+  // What must be done about its Lease before silence of this run is written.
+  enum class Need : std::uint8_t {
+    kNothing,  // no renewal can have been missed
+    kDelete,   // there is one
+    kRead,     // the watch knows of none, which may be old news
+    kWait,     // it is gone, but may have been renewed until not long ago
+  };
+  [[nodiscard]] Need NeedOf(const RunRecord& record) const;
+  // kWait: how long.
+  [[nodiscard]] Nanos WaitLeft(const RunRecord& record) const;
+
+  // Its Lease as it was read live.
+  void TakeIn(const RunRecord& record, const Event& event);
+  // We have deleted it in the version that was judged; or it was found to be gone. Other runs that
+  // waited for that are judged again.
+  void OnDeleted(const RunRecord& record);
+  void OnGone(const RunRecord& record);
 
   [[nodiscard]] const std::vector<std::unique_ptr<WitnessWatch>>& Watches() const {
     return watches_;
@@ -50,7 +62,8 @@ class Leases final : private WitnessSink {
   void OnWitnessesReplaced(std::uint8_t scope, std::uint16_t epoch) override;
 
   void Renew(WorkerLease& lease, const Event& event);
-  void Nudge(const WorkerLease& lease);
+  // Its runs are judged in this step, but for `except`.
+  void Nudge(const WorkerLease& lease, Uid except = {});
 
   Core& core_;
   EventDecoder& decoder_;

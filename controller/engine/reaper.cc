@@ -219,7 +219,9 @@ void Reaper::Begin(Slot slot) {
   if (GateShut(slot, reap->reason)) return;
   Attempt& attempt = AttemptOf(slot);
   attempt.due = core_.now.mono - reap->overdue;
-  if (WaitsForLease(record, reap->reason)) return DeleteLease(slot, reap->reason);
+  if (NeedOfLease(slot, reap->reason) != Leases::Need::kNothing) {
+    return SeeToLease(slot, reap->reason);
+  }
   if (attempt.read_first || record.foreign_conditions) {
     ReadAnew(slot, reap->reason);
   } else {

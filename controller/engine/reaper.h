@@ -58,6 +58,9 @@ class Reaper {
   [[nodiscard]] const std::string& Problem() const { return problem_; }
 
  private:
+  // Conflicts in a row after which a run is held for a moment: somebody writes to it all the time.
+  static constexpr int kConflictsInRow = 5;
+
   enum class Doing : std::uint8_t {
     kReading,
     kWritingVerdict,
@@ -79,6 +82,7 @@ class Reaper {
     Uid uid;
     Mono due{};              // of the verdict, for the lag
     int failures{0};         // in a row; decides how long the run is held
+    int conflicts{0};        // of writes, in a row
     bool by_grounds{false};  // the last write tested what the verdict rests on, not the version
     bool read_first{false};  // the outcome of the last write is unknown, or the object is not whole
     std::string message{};   // of the last verdict written
@@ -97,16 +101,19 @@ class Reaper {
   void WriteVerdict(Slot slot, Reason reason, std::string_view foreign_conditions,
                     const Grounds* grounds = nullptr);
   void ReadAnew(Slot slot, Reason reason);
-  // A verdict on silence waits until the Lease that the run is beaten for by is gone.
-  [[nodiscard]] bool WaitsForLease(const RunRecord& record, Reason reason) const;
+  // What a verdict on silence needs of the Lease that the run is beaten for by.
+  [[nodiscard]] Leases::Need NeedOfLease(Slot slot, Reason reason) const;
+  void SeeToLease(Slot slot, Reason reason);
   [[nodiscard]] bool StandsWhoeverBeats(Slot slot, Reason reason) const;
-  void DeleteLease(Slot slot, Reason reason);
   void Send(Slot slot, Doing doing, Reason reason, Request request);
 
   [[nodiscard]] Next OnAnswer(const Flight& flight, const Response& response);
   [[nodiscard]] Next OnRead(const Flight& flight, const Response& response);
   [[nodiscard]] Next OnWritten(const Flight& flight, const Response& response);
   [[nodiscard]] Next OnLeaseDeleted(const Flight& flight, const Response& response);
+  [[nodiscard]] Next OnLeaseMoved(const Flight& flight);
+  [[nodiscard]] Next OnLeaseGone(Slot slot);
+  [[nodiscard]] Next GoOn(Slot slot);
   [[nodiscard]] Next OnLeaseRead(const Flight& flight, const Response& response);
   [[nodiscard]] Next OnRefused(const Flight& flight, const Response& response);
   void OnVisited(const Flight& flight, const Response& response);

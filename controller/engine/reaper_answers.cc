@@ -15,8 +15,6 @@ namespace {
 // A run whose write is refused is held no longer than this.
 constexpr Nanos kHoldMax = std::chrono::minutes(1);
 constexpr Nanos kVisitAgain = std::chrono::seconds(2);
-// Conflicts in a row after which a run is held for a moment: somebody writes to it all the time.
-constexpr int kConflictsInRow = 5;
 
 // A trouble of all runs is said once a minute.
 constexpr Nanos kProblemRepeat = std::chrono::minutes(1);
@@ -93,8 +91,8 @@ Reaper::Next Reaper::OnRead(const Flight& flight, const Response& response) {
   if (!foreign) return Next::kHold;
   attempt.due = core_.now.mono - reap->overdue;
   if (GateShut(flight.slot, reap->reason)) return Next::kJudge;
-  if (WaitsForLease(core_.store.At(flight.slot), reap->reason)) return Next::kJudge;
-  if (attempt.failures < kConflictsInRow || !StandsWhoeverBeats(flight.slot, reap->reason)) {
+  if (NeedOfLease(flight.slot, reap->reason) != Leases::Need::kNothing) return Next::kJudge;
+  if (attempt.conflicts < kConflictsInRow || !StandsWhoeverBeats(flight.slot, reap->reason)) {
     WriteVerdict(flight.slot, reap->reason, *foreign);
     return Next::kWait;
   }
@@ -124,9 +122,10 @@ Reaper::Next Reaper::OnWritten(const Flight& flight, const Response& response) {
   // Whoever wrote first may have been ourselves, in a write whose answer was lost: the object
   // tells.
   Attempt& attempt = AttemptOf(flight.slot);
-  const bool conflict = response.status == kHttpConflict ||
-                        (attempt.by_grounds && response.status == kHttpUnprocessable);
-  if (!conflict) return OnRefused(flight, response);
+  // A test that failed looks like a refusal of the content: the next try, with the version, tells.
+  const bool test_failed = attempt.by_grounds && response.status == kHttpUnprocessable;
+  if (response.status != kHttpConflict && !test_failed) return OnRefused(flight, response);
+  attempt.conflicts = test_failed ? 0 : attempt.conflicts + 1;
   core_.CountOne(Metric::kConflicts, 0, 0);
   CountReconcile(ReconcileResult::kRequeue);
   attempt.read_first = true;
@@ -152,6 +151,8 @@ void Reaper::OnVisited(const Flight& flight, const Response& response) {
     Report(flight, response);
     again = std::max(again, core_.backoff_cap);
   }
+  // Refused for its content: it will be the next time too.
+  if (response.status == kHttpUnprocessable) again = kHoldMax;
   core_.timers.Arm(flight.slot, core_.now.mono + again);
 }
 

@@ -23,9 +23,10 @@ inline constexpr std::array<std::string_view, 7> kPodCauseNames = {
     "", "OOMKilled", "Evicted", "PodDeleted", "NodeLost", "PodFailed", "PodSucceeded"};
 
 struct ObservedPod {
-  bool finished{false};                     // phase Succeeded or Failed: no container starts again
-  PodCause cause{PodCause::kNone};          // why it is finished, or is going to be
-  std::string_view container{};             // the one that tells: out of memory, else with an error
+  bool finished{false};             // phase Succeeded or Failed: no container starts again
+  PodCause cause{PodCause::kNone};  // why it is finished, or is going to be
+  bool node_lost{false};         // its node is gone or does not answer, whatever else is the cause
+  std::string_view container{};  // the one that tells: out of memory, else with an error
   std::optional<std::int32_t> exit_code{};  // of that container
   std::string_view deletion_timestamp{};    // when its grace ends; empty: nobody deletes it
 };

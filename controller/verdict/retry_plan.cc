@@ -31,7 +31,7 @@ bool Retryable(const RetryPolicy& policy, const EndedRun& run) {
 Nanos Wait(const RetryPolicy& policy, std::uint32_t attempt, double unit) {
   const int doublings = static_cast<int>(std::min<std::uint32_t>(attempt - 1, kDoublingsMax));
   const double longest = static_cast<double>(policy.max_backoff.count()) / (1 + kJitter);
-  double seconds = static_cast<double>(policy.backoff.count());
+  auto seconds = static_cast<double>(policy.backoff.count());
   for (int i = 0; i < doublings && seconds < longest; ++i) seconds *= 2;
   seconds = std::min(seconds, longest) * (1 + kJitter * unit);
   return std::chrono::duration_cast<Nanos>(std::chrono::duration<double>(seconds));

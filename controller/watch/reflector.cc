@@ -80,6 +80,7 @@ void Reflector::RequestPage() {
 void Reflector::BeginWatch() {
   state_ = State::kWatching;
   wake_.reset();
+  if (again_) wake_ = Mono::min();
   const std::chrono::seconds timeout = DrawTimeout();
   const std::string from = last_event_ == 0 ? version_ : std::to_string(last_event_);
   opened_ = false;
@@ -111,6 +112,7 @@ void Reflector::Wait(Then then, std::optional<std::chrono::seconds> retry_after,
 
 void Reflector::Resync(Mono now) {
   if (state_ == State::kWaiting) then_ = Then::kList;
+  if (state_ == State::kInitialEvents || state_ == State::kPages) again_ = true;
   if (state_ != State::kWatching) return;
   host_.Close(std::exchange(stream_, 0));
   host_.OnStreamEnded(StreamEnd::kTransport);
@@ -124,6 +126,8 @@ void Reflector::OnWake(Mono now) {
     AbandonInitialEvents();
   } else if (state_ == State::kWaiting) {
     Continue(now);
+  } else if (state_ == State::kWatching && std::exchange(again_, false)) {
+    Resync(now);
   }
 }
 
@@ -185,6 +189,7 @@ void Reflector::Apply(const Event& event, Mono now) {
     wake_.reset();
     state_ = State::kWatching;
     FinishSync(std::to_string(version));
+    if (again_) wake_ = Mono::min();
   }
 }
 

@@ -91,7 +91,7 @@ class Reflector {
   void OnEvents(const StreamEvents& events, Mono now);
   void OnClosed(const StreamClosed& closed, Mono now);
   void OnResponse(const Response& response, Mono now);
-  // Everything is to be told again: a list begins now, unless one is coming anyway.
+  // Everything is to be told again: a list begins now, or when the one under way has ended.
   void Resync(Mono now);
   // Call at or after NextWake.
   void OnWake(Mono now);
@@ -155,6 +155,7 @@ class Reflector {
       0};  // version of the last event since, 0 without one: a watch resumes there
   int page_objects_{0};
   bool synced_{false};
+  bool again_{false};               // Resync was asked for while a list was under way
   bool watch_list_refused_{false};  // the server does not know sendInitialEvents
   bool prefer_pages_{false};        // WatchLists did not come to their end of late
   int watch_lists_failed_{0};       // in a row, without even beginning

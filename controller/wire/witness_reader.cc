@@ -69,6 +69,7 @@ bool WitnessReader::ReadPodStatus(ondemand::value& value) {
     const bool containers = key == "containerStatuses" || key == "initContainerStatuses";
     return !containers || ReadContainers(field, out_of_memory);
   });
+  pod.node_lost = disrupted == PodCause::kNodeLost || reason == kNodeLostReason;
   pod.finished = phase == "Succeeded" || phase == "Failed";
   if (reason == kEvictedReason) {
     pod.cause = PodCause::kEvicted;

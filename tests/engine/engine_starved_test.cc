@@ -78,6 +78,20 @@ TEST_F(StarvedTest, ATestThatFailsIsAConflict) {
   EXPECT_EQ(engine_.Reaps(Reason::kDeadlineExceeded), 0);
 }
 
+TEST_F(StarvedTest, ARefusalOfTheContentIsToldAndNotTakenForAConflict) {
+  const RunText run = Due(R"("deadlineSeconds":60)");
+  engine_.Sync({run});
+  engine_.Pass(62s);
+  for (int i = 0; i < 40; ++i) {
+    if (engine_.Requests().empty()) engine_.Pass(25s);
+    if (engine_.Requests().empty()) continue;
+    EXPECT_NE(engine_.Requests()[0].content_type, "application/json-patch+json");
+    const bool reads = engine_.Requests()[0].method == Method::kGet;
+    engine_.Answer(reads ? 200 : 422, reads ? run.Json() : "");
+  }
+  EXPECT_EQ(engine_.Counted(Metric::kConflicts), 0);
+}
+
 TEST_F(StarvedTest, SilenceIsNeverWrittenSo) {
   const RunText run = Beating();
   engine_.Sync({run});

@@ -69,5 +69,24 @@ TEST_F(ExecutorsTest, APodOfALostNodeIsDeadWhenItsGraceIsLongOver) {
   ExpectLost(Recorded(), "NodeLost", "its node is lost or gone");
 }
 
+TEST_F(ExecutorsTest, AnAbsurdlyLongGraceIsWaitedForInPieces) {
+  Start(Recorded(), {pod_.Line("ADDED")});
+  Pod(PodText("p").Disrupted("DeletionByTaintManager").Deleting("2400-01-01T00:00:00Z"),
+      "MODIFIED");
+  engine_.Pass(10h);
+  EXPECT_TRUE(Quiet());
+}
+
+TEST_F(ExecutorsTest, ALostNodeCountsAlsoWhereAContainerRanOutOfMemory) {
+  Start(Recorded(), {pod_.Line("ADDED")});
+  const PodText dying = PodText("p")
+                            .Ended("Running", "OOMKilled", 137)
+                            .Disrupted("DeletionByTaintManager")
+                            .Deleting("2026-11-22T12:00:30Z");
+  Pod(dying, "MODIFIED");
+  engine_.Pass(62s);
+  EXPECT_FALSE(Quiet());
+}
+
 }  // namespace
 }  // namespace jobrun

@@ -199,6 +199,13 @@ TEST_F(ExecutorsTest, WhatAListDoesNotHaveIsGone) {
   Dead();
 }
 
+TEST_F(ExecutorsTest, APodThatEndedBeforeTheListDidIsLookedAt) {
+  engine_.Sync({Recorded()});
+  engine_.Witness(Watched::kPods, PodText("p").Ended("Failed", "Error", 1).Line("ADDED"));
+  engine_.SyncWitnesses(Watched::kPods, {});  // the rest of the list, and its end
+  EXPECT_FALSE(Quiet());
+}
+
 TEST_F(ExecutorsTest, DryRunWritesNothing) {
   Settings settings = SettingsWith(2);
   settings.reaping = Reaping::kDryRun;

@@ -3,73 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <string>
-#include <vector>
 
-#include "tests/engine/engine_harness.h"
-#include "tests/engine/verdict_harness.h"
+#include "tests/engine/leases_fixture.h"
 
 namespace jobrun {
 namespace {
 
 using namespace std::chrono_literals;  // NOLINT
-
-struct LeaseText {
-  std::string name = "w";
-  std::uint64_t version = 60;
-  int renewed = 1;
-  std::uint64_t uid = 5;
-
-  [[nodiscard]] LeaseText Renewed(int number) const {
-    LeaseText next = *this;
-    next.renewed = number;
-    ++next.version;
-    return next;
-  }
-  [[nodiscard]] std::string Json() const {
-    return R"({"kind":"Lease","metadata":{"name":")" + name + R"(","namespace":"ns","uid":")" +
-           FormatUid(Uid{3, uid}) + R"(","resourceVersion":")" + std::to_string(version) +
-           R"(","creationTimestamp":"2026-11-22T11:59:59Z"},"spec":{"holderIdentity":"w","renewTime":")" +
-           FormatMicroTime(kServerStart + std::chrono::seconds(renewed)) + R"("}})";
-  }
-  [[nodiscard]] std::string Line(std::string_view type) const {
-    return R"({"type":")" + std::string(type) + R"(","object":)" + Json() + "}";
-  }
-};
-
-constexpr std::string_view kLeasePath = "/apis/coordination.k8s.io/v1/namespaces/ns/leases/w";
-const std::string kGone = R"({"kind":"Status","status":"Success"})";
-
-class LeasesTest : public testing::Test {
- protected:
-  static RunText Run(const std::string& name = "a") {
-    return RunText(name)
-        .Spec(R"("heartbeat":{"source":"Lease","intervalSeconds":10,"timeoutSeconds":30})")
-        .ClaimedBy("w");
-  }
-  void Start(const std::vector<RunText>& runs, const std::vector<std::string>& leases) {
-    engine_.Sync(runs);
-    engine_.SyncWitnesses(Watched::kLeases, leases);
-  }
-  void Lease(const LeaseText& lease, std::string_view type = "MODIFIED") {
-    engine_.Witness(Watched::kLeases, lease.Line(type));
-  }
-  [[nodiscard]] bool Quiet() const { return engine_.Requests().empty(); }
-
-  // The one request open deletes the Lease in this version.
-  void ExpectDelete(const LeaseText& lease) {
-    ASSERT_EQ(engine_.Requests().size(), 1U);
-    const Request& request = engine_.Requests()[0];
-    EXPECT_EQ(request.method, Method::kDelete);
-    EXPECT_EQ(request.target, kLeasePath);
-    EXPECT_NE(request.body.find(R"("resourceVersion":")" + std::to_string(lease.version) + "\""),
-              std::string::npos)
-        << request.body;
-    EXPECT_NE(request.body.find(FormatUid(Uid{3, lease.uid})), std::string::npos);
-  }
-
-  EngineHarness engine_;
-  LeaseText lease_;
-};
 
 TEST_F(LeasesTest, OneLeaseKeepsAllRunsOfItsWorkerAlive) {
   Start({Run("a"), Run("b"), Run("c")}, {lease_.Line("ADDED")});
@@ -86,21 +26,7 @@ TEST_F(LeasesTest, ItsSilenceIsWrittenAfterItWasDeleted) {
   EXPECT_TRUE(Quiet());
   engine_.Pass(1ns);
   ExpectDelete(lease_);
-  engine_.Answer(200, kGone);
-  ExpectVerdict(engine_, "HeartbeatTimeout");
-}
-
-TEST_F(LeasesTest, ALeaseThatIsGoneAlreadyNeedsNoDeletion) {
-  Start({Run()}, {lease_.Line("ADDED")});
-  Lease(lease_, "DELETED");
-  engine_.Pass(30s);
-  ExpectVerdict(engine_, "HeartbeatTimeout");
-}
-
-TEST_F(LeasesTest, NotFoundMeansDeleted) {
-  Start({Run()}, {lease_.Line("ADDED")});
-  engine_.Pass(30s);
-  engine_.Answer(404, "");
+  engine_.Answer(200, kDeleted);
   ExpectVerdict(engine_, "HeartbeatTimeout");
 }
 
@@ -131,7 +57,7 @@ TEST_F(LeasesTest, AWriteThatIsNoRenewalChangesOnlyTheVersion) {
 TEST_F(LeasesTest, AHeartbeatInTheStatusAfterTheDeletionSavesIt) {
   Start({Run()}, {lease_.Line("ADDED")});
   engine_.Pass(30s);
-  engine_.Answer(200, kGone);
+  engine_.Answer(200, kDeleted);
   engine_.Answer(409, "");  // the worker found its Lease gone, and beat
   engine_.Answer(200, Run().Beat(1).Version(2).Json());
   EXPECT_TRUE(Quiet());
@@ -141,7 +67,7 @@ TEST_F(LeasesTest, AHeartbeatInTheStatusAfterTheDeletionSavesIt) {
 TEST_F(LeasesTest, ALeaseMadeAnewIsDeletedAgainBeforeTheVerdict) {
   Start({Run()}, {lease_.Line("ADDED")});
   engine_.Pass(30s);
-  engine_.Answer(200, kGone);
+  engine_.Answer(200, kDeleted);
   engine_.Answer(500, "");  // the outcome of the verdict's write is unknown
   LeaseText anew{.version = 90, .renewed = 1, .uid = 6};
   Lease(anew, "ADDED");
@@ -165,7 +91,7 @@ TEST_F(LeasesTest, OnlyOneRunDeletesTheLeaseOfManyThatAreDue) {
   Start({Run("a"), Run("b"), Run("c")}, {lease_.Line("ADDED")});
   engine_.Pass(30s);
   ExpectDelete(lease_);
-  engine_.Answer(200, kGone);
+  engine_.Answer(200, kDeleted);
   EXPECT_EQ(engine_.Requests().size(), 3U) << "all three verdicts";
 }
 
@@ -182,6 +108,10 @@ TEST_F(LeasesTest, ARunThatHasNeverBeatenHasItsFreePass) {
   engine_.Pass(1h);
   EXPECT_TRUE(Quiet());
   engine_.Pass(1h);
+  ReadGone();
+  EXPECT_TRUE(Quiet());
+  engine_.Pass(30s);
+  ReadGone();
   ExpectVerdict(engine_, "ClaimExpired");
 }
 
@@ -191,6 +121,9 @@ TEST_F(LeasesTest, TheBeatBeforeTheLeaseWasMadeIsRemembered) {
   run.heartbeat = "2026-11-22T12:00:00.000001Z";
   Start({run}, {});
   engine_.Pass(30s);
+  ReadGone();
+  engine_.Pass(30s);
+  ReadGone();
   ExpectVerdict(engine_, "HeartbeatTimeout");
 }
 
@@ -255,7 +188,7 @@ TEST_F(LeasesTest, WithoutARightToDeleteThemItSaysSo) {
   engine_.Answer(403, "");
   EXPECT_TRUE(engine_.CheckHealth().problem.starts_with("can't delete a Lease"));
   engine_.Pass(5s);
-  engine_.Answer(200, kGone);
+  engine_.Answer(200, kDeleted);
   EXPECT_TRUE(engine_.CheckHealth().problem.empty());
 }
 
