@@ -87,8 +87,8 @@ def test_a_cancelled_pending_run_fails_at_once(space):
 @world_story
 def test_a_cancelled_running_run_is_left_its_grace(space):
     """Long enough for a worker that stops to say so itself."""
-    for name in ("stops", "goes-on"):
-        space.alive(name, beats(60), {"cancelGraceSeconds": 4})
+    for name, grace in (("stops", 30), ("goes-on", 4)):
+        space.alive(name, beats(60), {"cancelGraceSeconds": grace})
         space.rest.merge(f"{space.runs}/{name}", {"spec": {"cancelled": True}})
     stopping = space.worker("stops")
     assert stopping.patch(phase="Failed", reason="Cancelled", completionTime=stopping.now()) == 200

@@ -17,7 +17,7 @@ import threading
 from observer import Observer
 from space import Space
 
-STORIES_MAX = 100
+STORIES_MAX = 48
 STORY_SECONDS_MAX = 120
 WORLD = "world"
 # What the world's controller is configured with. A run of no lane named here has the defaults.
