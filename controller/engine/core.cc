@@ -3,6 +3,14 @@
 #include <algorithm>
 
 namespace jobrun {
+namespace {
+
+bool CountsLeaseBeats(const Policy& policy) {
+  return policy.heartbeat_source == HeartbeatSource::kLease &&
+         policy.heartbeat_mode != HeartbeatMode::kIgnored;
+}
+
+}  // namespace
 
 NamespaceId Namespaces::Intern(std::string_view name) {
   if (!names_.empty() && name == last_) return last_id_;
@@ -14,9 +22,7 @@ NamespaceId Namespaces::Intern(std::string_view name) {
 }
 
 bool Core::IsBeatenForByLease(const RunRecord& record) const {
-  const Policy& policy = PolicyOf(record);
-  return record.has_lease && policy.heartbeat_source == HeartbeatSource::kLease &&
-         policy.heartbeat_mode != HeartbeatMode::kIgnored;
+  return record.has_lease && CountsLeaseBeats(PolicyOf(record));
 }
 
 std::uint64_t Core::SignOfLife(const RunRecord& record) const {
@@ -24,10 +30,7 @@ std::uint64_t Core::SignOfLife(const RunRecord& record) const {
 }
 
 Silence Core::LastSign(const RunRecord& record) const {
-  const Policy& policy = PolicyOf(record);
-  const bool by_lease = policy.heartbeat_source == HeartbeatSource::kLease &&
-                        policy.heartbeat_mode != HeartbeatMode::kIgnored;
-  if (!by_lease) return record.since;
+  if (!CountsLeaseBeats(PolicyOf(record))) return record.since;
   // Until its worker and all Leases are known there is no telling.
   if (!record.lease_known || !leases_synced.at(record.scope)) return now.silence;
   if (!record.has_lease) return record.since;

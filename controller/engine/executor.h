@@ -11,7 +11,7 @@
 namespace jobrun {
 
 struct RunExecutor {
-  std::string key{};  // "namespace/name" of the pod; the run is in the same namespace
+  std::string key{};  // ObjectKey of the pod; the run is in the same namespace
   Uid uid{};
   bool found{false};     // it was seen alive, now or by a controller before
   bool recorded{false};  // and the run says so in a condition
@@ -23,8 +23,6 @@ struct RunExecutor {
   std::optional<Silence> lost_since{};  // when enough of them had found it dead
   std::string_view cause{};             // static text: status.cause
   std::string fate{};                   // for people
-
-  [[nodiscard]] std::string Name() const { return key.substr(key.find('/') + 1); }
 };
 
 }  // namespace jobrun

@@ -6,6 +6,7 @@
 
 #include "controller/base/rfc3339.h"
 #include "controller/engine/answers.h"
+#include "controller/engine/object_key.h"
 #include "controller/wire/http_status.h"
 #include "controller/wire/status_patch.h"
 #include "controller/wire/targets.h"
@@ -36,9 +37,10 @@ constexpr std::array<std::string_view, kPodCauseNames.size()> kFates = {
     "failed",
     "finished, and nobody finished the run"};
 
-std::string FateOf(const std::string& pod, PodCause cause, const std::string& container,
+std::string FateOf(std::string_view pod, PodCause cause, const std::string& container,
                    const std::optional<std::int32_t>& exit_code) {
-  std::string fate = "pod " + pod + ": " + std::string(kFates[static_cast<std::size_t>(cause)]);
+  std::string fate =
+      "pod " + std::string(pod) + ": " + std::string(kFates[static_cast<std::size_t>(cause)]);
   if (container.empty()) return fate;
   fate += " (container " + container;
   if (exit_code) fate += ", exit code " + std::to_string(*exit_code);
@@ -46,7 +48,8 @@ std::string FateOf(const std::string& pod, PodCause cause, const std::string& co
 }
 
 std::string FoundMessage(const RunExecutor& executor) {
-  return "pod " + executor.Name() + " (" + FormatUid(executor.uid) + ") was seen alive";
+  return "pod " + std::string(NameIn(executor.key)) + " (" + FormatUid(executor.uid) +
+         ") was seen alive";
 }
 
 }  // namespace
@@ -63,9 +66,26 @@ void Executors::Start() {
 bool Executors::OnSettings() {
   const ExecutorChecks before = std::exchange(settings_, core_.settings.executors);
   if (!started_ || stopping_) return false;
-  const bool same_watch =
-      before.enabled == settings_.enabled && before.selector == settings_.selector;
-  if (same_watch && watches_.empty() != settings_.enabled) return false;
+  const bool as_asked = settings_.enabled
+                            ? !watches_.empty() && before.selector == settings_.selector
+                            : watches_.empty();
+  if (as_asked) return false;
+  Unwatch();
+  if (!settings_.enabled) return false;
+  std::vector<WatchScope> scopes;
+  for (const WatchScope& scope : scopes_) {
+    scopes.push_back({scope.name_space, settings_.selector, Watched::kPods});
+  }
+  watches_ =
+      WitnessWatch::OpenAll({core_, decoder_}, *this, scopes,
+                            {.what = "pods, so no executor is checked",
+                             .if_forbidden = "executors.enabled needs get, list and watch on pods"},
+                            seed_);
+  return !before.enabled;
+}
+
+// What was known of pods counts no more, nor the rows that were begun.
+void Executors::Unwatch() {
   for (const auto& watch : watches_) watch->Stop();
   watches_.clear();
   std::erase_if(pods_, [](const auto& entry) { return entry.second.runs.empty(); });
@@ -74,20 +94,6 @@ bool Executors::OnSettings() {
     executor.dead_checks = 0;
     executor.lost_since.reset();
   }
-  if (!settings_.enabled) return false;
-  WitnessSink& sink = *this;
-  for (const WatchScope& scope : scopes_) {
-    const auto index = static_cast<std::uint8_t>(watches_.size());
-    watches_.push_back(std::make_unique<WitnessWatch>(
-        CollectionWatch::Parts{core_, decoder_}, WitnessWatch::Place{sink, index},
-        WatchScope{scope.name_space, settings_.selector, Watched::kPods},
-        ReflectorOptions{.what = "pods, so no executor is checked",
-                         .if_forbidden = "executors.enabled needs get, list and watch on pods"},
-        seed_ + index));
-    watches_.back()->Machine().CapBackoff(core_.backoff_cap);
-    watches_.back()->Machine().Start(core_.now.mono);
-  }
-  return !before.enabled;
 }
 
 void Executors::Stop() {
@@ -105,8 +111,7 @@ bool Executors::OnSeen(Slot slot, const ObservedRun& run) {
     Forget(record.uid);
     return false;
   }
-  std::string key(run.name_space);
-  key.append("/").append(run.executor_pod);
+  std::string key = ObjectKey(run.name_space, run.executor_pod);
   if (record.has_executor) {
     const RunExecutor& known = core_.executors.at(record.uid);
     if (known.uid != uid || known.key != key) Forget(record.uid);
@@ -180,8 +185,7 @@ void Executors::TakeIn(Pod& pod, const Event& event) {
 }
 
 void Executors::OnWitness(const Event& event, std::uint8_t scope, std::uint16_t epoch) {
-  std::string key(event.run.name_space);
-  key.append("/").append(event.run.name);
+  const std::string key = ObjectKey(event.run.name_space, event.run.name);
   const bool deleted = event.type == EventType::kDeleted;
   if (deleted && !pods_.contains(key)) return;
   Pod& pod = pods_[key];
@@ -263,7 +267,7 @@ void Executors::Pump() {
     const std::string& key = found->second.key;
     Request request{.id = core_.next_id++,
                     .klass = RequestClass::kData,
-                    .target = PodTarget(key.substr(0, key.find('/')), found->second.Name()),
+                    .target = PodTarget(NamespaceIn(key), NameIn(key)),
                     .deadline = kReadDeadline};
     in_flight_.emplace(request.id, look);
     core_.Emit(std::move(request));
@@ -327,7 +331,7 @@ void Executors::OnDead(RunExecutor& executor, const Pod& pod) const {
   const PodCause cause = known ? pod.cause : PodCause::kPodDeleted;
   executor.lost_since = core_.now.silence;
   executor.cause = kPodCauseNames[static_cast<std::size_t>(cause)];
-  executor.fate = FateOf(executor.Name(), cause, known ? pod.container : "", pod.exit_code);
+  executor.fate = FateOf(NameIn(executor.key), cause, known ? pod.container : "", pod.exit_code);
 }
 
 // Neither dead nor alive: it is asked again.

@@ -69,6 +69,7 @@ class Executors final : private WitnessSink {
   void OnWitness(const Event& event, std::uint8_t scope, std::uint16_t epoch) override;
   void OnWitnessesReplaced(std::uint8_t scope, std::uint16_t epoch) override;
 
+  void Unwatch();
   static void TakeIn(Pod& pod, const Event& event);
   void Nudge(const Pod& pod);
   [[nodiscard]] bool IsAlive(const Pod& pod, Uid uid) const;
@@ -90,7 +91,7 @@ class Executors final : private WitnessSink {
   bool started_{false};
   bool stopping_{false};
   std::vector<std::unique_ptr<WitnessWatch>> watches_;
-  std::unordered_map<std::string, Pod> pods_;  // by "namespace/name"
+  std::unordered_map<std::string, Pod> pods_;  // by ObjectKey
   // A live read, to be made or under way.
   struct Flight {
     Uid run;

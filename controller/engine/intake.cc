@@ -1,10 +1,10 @@
 #include "controller/engine/intake.h"
 
 #include <algorithm>
-#include <functional>
 #include <optional>
 
 #include "controller/base/rfc3339.h"
+#include "controller/base/text_hash.h"
 #include "controller/engine/announce.h"
 #include "controller/wire/status_patch.h"
 
@@ -21,12 +21,6 @@ constexpr std::chrono::seconds kStampResolution{1};
 // Lease a controller has deleted before it died is known to have beaten.
 constexpr std::chrono::microseconds kOwnBeat = std::chrono::seconds(1);
 constexpr std::chrono::microseconds kOwnBeatByLease{1};
-
-std::uint64_t HashOf(std::string_view text) {
-  if (text.empty()) return 0;
-  const std::uint64_t hash = std::hash<std::string_view>{}(text);
-  return hash == 0 ? 1 : hash;
-}
 
 // A heartbeat that is not just the claim written twice. Timestamps that can't be read differ unless
 // they are the same text.
@@ -177,7 +171,7 @@ void Intake::NoteStart(RunRecord& record, const ObservedRun& run, bool seen_live
 
 // `first`: nothing was known of this claim's heartbeats before.
 void Intake::NoteHeartbeat(RunRecord& record, const ObservedRun& run, bool first) {
-  const std::uint64_t heartbeat = HashOf(run.last_heartbeat_at);
+  const std::uint64_t heartbeat = HashOfText(run.last_heartbeat_at);
   if (heartbeat == record.heartbeat && !first) return;
   record.heartbeat = heartbeat;
   if (!record.has_beaten) record.has_beaten = IsBeat(run, core_.PolicyOf(record).heartbeat_source);
@@ -214,7 +208,7 @@ bool Intake::NoteDetails(RunRecord& record, const ObservedRun& run) {
 }
 
 void Intake::NoteProgress(RunDetails& details, std::string_view progress) {
-  const std::uint64_t hash = HashOf(progress);
+  const std::uint64_t hash = HashOfText(progress);
   if (hash == details.progress && details.progress_since) return;
   details.progress = hash;
   details.progress_since = core_.now.silence;
@@ -242,7 +236,7 @@ void Intake::NoteDispute(RunRecord& record, const ObservedRun& run, bool is_new)
 
 void Intake::NoteLane(const ObservedRun& run) {
   if (reported_lanes_.size() >= kReportedMax) return;
-  if (!reported_lanes_.insert(HashOf(run.lane)).second) return;
+  if (!reported_lanes_.insert(HashOfText(run.lane)).second) return;
   core_.Emit(LogLine{LogLevel::kInfo,
                      "a lane that the configuration does not name: the defaults hold for it",
                      {{"lane", std::string(run.lane)},
@@ -267,7 +261,7 @@ void Intake::Invalid(const ObservedRun& run, std::string_view why) {
   core_.CountOne(Metric::kInvalidObjects, 0, 0);
   std::string name(run.name_space);
   name.append("/").append(run.name);
-  if (reported_.size() >= kReportedMax || !reported_.insert(HashOf(name)).second) return;
+  if (reported_.size() >= kReportedMax || !reported_.insert(HashOfText(name)).second) return;
   AnnounceInvalid(core_, run, why);
   core_.Emit(LogLine{LogLevel::kError,
                      "a JobRun can't be decoded and is left alone",

@@ -1,25 +1,16 @@
 #include "controller/engine/leases.h"
 
 #include <algorithm>
-#include <functional>
 #include <utility>
+
+#include "controller/base/text_hash.h"
+#include "controller/engine/object_key.h"
 
 namespace jobrun {
 namespace {
 
 // One read serves all runs of the worker that are due at the same time.
 constexpr Nanos kReadCountsFor = std::chrono::seconds(1);
-
-std::uint64_t HashOf(std::string_view text) {
-  if (text.empty()) return 0;
-  const std::uint64_t hash = std::hash<std::string_view>{}(text);
-  return hash == 0 ? 1 : hash;
-}
-
-std::string KeyOf(std::string_view name_space, std::string_view name) {
-  std::string key(name_space);
-  return key.append("/").append(name);
-}
 
 // The API server has no Lease of another name than a DNS subdomain.
 bool MayNameALease(std::string_view name) {
@@ -39,19 +30,16 @@ Leases::Leases(Core& core, EventDecoder& decoder, std::vector<WatchScope> scopes
 void Leases::WatchIfAsked() {
   if (std::exchange(asked_for_, core_.policies.Version()) == core_.policies.Version()) return;
   if (stopping_ || !watches_.empty() || !core_.policies.AsksForLeases()) return;
-  WitnessSink& sink = *this;
+  std::vector<WatchScope> scopes;
   for (const WatchScope& scope : scopes_) {
-    const auto index = static_cast<std::uint8_t>(watches_.size());
-    watches_.push_back(std::make_unique<WitnessWatch>(
-        CollectionWatch::Parts{core_, decoder_}, WitnessWatch::Place{sink, index},
-        WatchScope{.name_space = scope.name_space, .watched = Watched::kLeases},
-        ReflectorOptions{.what = "Leases, by which runs are beaten for",
-                         .if_forbidden = "heartbeat.source: Lease needs get, list, watch and "
-                                         "delete on leases.coordination.k8s.io"},
-        seed_ + index));
-    watches_.back()->Machine().CapBackoff(core_.backoff_cap);
-    watches_.back()->Machine().Start(core_.now.mono);
+    scopes.push_back({.name_space = scope.name_space, .watched = Watched::kLeases});
   }
+  watches_ =
+      WitnessWatch::OpenAll({core_, decoder_}, *this, scopes,
+                            {.what = "Leases, by which runs are beaten for",
+                             .if_forbidden = "heartbeat.source: Lease needs get, list, watch "
+                                             "and delete on leases.coordination.k8s.io"},
+                            seed_);
 }
 
 void Leases::Stop() {
@@ -71,7 +59,7 @@ bool Leases::OnSeen(Slot slot, const ObservedRun& run) {
     Forget(record.uid);
     return true;
   }
-  std::string key = KeyOf(run.name_space, run.claimed_by);
+  std::string key = ObjectKey(run.name_space, run.claimed_by);
   std::unique_ptr<WorkerLease>& lease = leases_[key];
   if (!lease) lease = std::make_unique<WorkerLease>(WorkerLease{.key = std::move(key)});
   lease->runs.insert(record.uid);
@@ -123,7 +111,7 @@ void Leases::Renew(WorkerLease& lease, const Event& event) {
   lease.deleted_at.reset();
   lease.absent_since.reset();
   lease.read_gone_at.reset();
-  const std::uint64_t renewed = HashOf(event.renew_time);
+  const std::uint64_t renewed = HashOfText(event.renew_time);
   if (std::exchange(lease.renewed, renewed) == renewed) return;
   const bool first = !lease.beat;
   if (renewed != 0) lease.beat = core_.now.silence;
@@ -153,7 +141,7 @@ void Leases::OnGone(const RunRecord& record) {
 }
 
 void Leases::OnWitness(const Event& event, std::uint8_t scope, std::uint16_t epoch) {
-  std::string key = KeyOf(event.run.name_space, event.run.name);
+  std::string key = ObjectKey(event.run.name_space, event.run.name);
   const bool deleted = event.type == EventType::kDeleted;
   const auto known = leases_.find(key);
   if (deleted && known == leases_.end()) return;

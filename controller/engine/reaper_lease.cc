@@ -2,6 +2,7 @@
 // judged, before the silence of its runs is written.
 #include <string>
 
+#include "controller/engine/object_key.h"
 #include "controller/engine/reaper.h"
 #include "controller/wire/http_status.h"
 #include "controller/wire/successor.h"
@@ -16,8 +17,7 @@ constexpr Nanos kLeaseAgain = std::chrono::seconds(1);
 constexpr Nanos kAnswerMax = std::chrono::seconds(10);
 
 std::string TargetOf(const WorkerLease& lease) {
-  const std::size_t slash = lease.key.find('/');
-  return LeaseTarget(lease.key.substr(0, slash), lease.key.substr(slash + 1));
+  return LeaseTarget(NamespaceIn(lease.key), NameIn(lease.key));
 }
 
 }  // namespace

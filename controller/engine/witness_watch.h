@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <utility>
+#include <vector>
 
 #include "controller/engine/collection_watch.h"
 
@@ -24,7 +26,11 @@ class WitnessWatch final : public CollectionWatch {
     WitnessSink& sink;
     std::uint8_t scope;
   };
-  // `options` say what it is for people.
+  // One for each scope, begun; `options` say what they are for people.
+  [[nodiscard]] static std::vector<std::unique_ptr<WitnessWatch>> OpenAll(
+      Parts parts, WitnessSink& sink, const std::vector<WatchScope>& scopes,
+      const ReflectorOptions& options, std::uint64_t seed);
+
   WitnessWatch(Parts parts, Place place, WatchScope scope, const ReflectorOptions& options,
                std::uint64_t seed)
       : CollectionWatch(parts, std::move(scope), options, seed), place_(place) {}

@@ -12,7 +12,7 @@
 namespace jobrun {
 
 struct WorkerLease {
-  std::string key{};  // "namespace/name"
+  std::string key{};  // ObjectKey
   Uid uid{};          // none: there is no such Lease
   std::uint64_t resource_version{0};
   std::uint64_t renewed{0};       // hash of spec.renewTime's text; 0 without one
