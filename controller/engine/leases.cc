@@ -19,6 +19,11 @@ bool MayNameALease(std::string_view name) {
          std::ranges::all_of(name, [&](char c) { return is_word(c) || c == '-' || c == '.'; });
 }
 
+// A Lease that was found to be gone before the run's last beat may have been made after that beat.
+bool IsAbsentSinceLastBeat(const WorkerLease& lease, const RunRecord& record) {
+  return lease.absent_since && *lease.absent_since > record.since;
+}
+
 }  // namespace
 
 Leases::Leases(Core& core, EventDecoder& decoder, std::vector<WatchScope> scopes,
@@ -90,7 +95,7 @@ Leases::Need Leases::NeedOf(const RunRecord& record) const {
   if (lease.deleted_at && *lease.deleted_at > record.since) return Need::kNothing;
   const bool just_read =
       lease.read_gone_at && core_.now.mono - *lease.read_gone_at <= kReadCountsFor;
-  if (!just_read) return Need::kRead;
+  if (!just_read || !IsAbsentSinceLastBeat(lease, record)) return Need::kRead;
   return WaitLeft(record) > Nanos::zero() ? Need::kWait : Need::kNothing;
 }
 
@@ -133,9 +138,7 @@ void Leases::OnDeleted(const RunRecord& record) {
 void Leases::OnGone(const RunRecord& record) {
   WorkerLease& lease = *core_.leases.at(record.uid);
   lease.uid = {};
-  // One made after the run's last beat would not have been there at the first look.
-  const bool counts_already = lease.absent_since && *lease.absent_since > record.since;
-  if (!counts_already) lease.absent_since = core_.now.silence;
+  if (!IsAbsentSinceLastBeat(lease, record)) lease.absent_since = core_.now.silence;
   lease.read_gone_at = core_.now.mono;
   Nudge(lease, record.uid);
 }

@@ -82,6 +82,22 @@ TEST_F(AbsentLeaseTest, ABeatInTheStatusMakesTheWaitBeginAnew) {
   ExpectVerdict(engine_, "HeartbeatTimeout");
 }
 
+TEST_F(AbsentLeaseTest, AReadForAnotherRunDoesNotCutTheWaitOfOneThatBeatSince) {
+  Start({Run("a"), Run("b").Beat(1)}, {});
+  engine_.Watch(Run("a").Beat(1).Version(2));
+  engine_.Pass(20s);
+  engine_.Watch(Run("b").Beat(2).Version(3));
+  engine_.Pass(10s);
+  ReadGone();  // for a
+  engine_.Watch(Run("b").Beat(3).Version(4));
+  engine_.Pass(30s);
+  ReadGone();  // for a, whose wait is over; b is due in this moment too
+  for (const Request& request : engine_.Requests()) {
+    EXPECT_TRUE(request.method == Method::kGet || request.target.ends_with("/a/status"))
+        << request.target;
+  }
+}
+
 TEST_F(AbsentLeaseTest, OurOwnDeletionIsProofForTheOtherRunsOfTheWorker) {
   RunText patient = Run("b");
   patient.Spec(R"("heartbeat":{"source":"Lease","intervalSeconds":10,"timeoutSeconds":60})");
