@@ -35,6 +35,7 @@ void EventRecorder::Record(EmitEvent event, Mono now, Effects& effects) {
   const Key key{event.uid, event.severity, event.reason, event.action};
   Series* known = series_.Use(key);
   if (known != nullptr && now - known->seen >= kFinishAfter) {
+    CountIfLost(*known, effects);
     Drop(*known);
     known = nullptr;
   }
@@ -43,8 +44,7 @@ void EventRecorder::Record(EmitEvent event, Mono now, Effects& effects) {
   } else if (TakeToken(event.uid, now)) {
     Series* oldest = series_.NextToGo();
     if (oldest != nullptr) {
-      if (oldest->written + oldest->in_flight == 0)
-        effects.emplace_back(CountOf(EventResult::kDropped));
+      CountIfLost(*oldest, effects);
       Detach(*oldest);
     }
     Begin(key, std::move(event), now);
@@ -52,6 +52,12 @@ void EventRecorder::Record(EmitEvent event, Mono now, Effects& effects) {
     effects.emplace_back(CountOf(EventResult::kFiltered));
   }
   OnWake(now, effects);
+}
+
+// One that is forgotten before it was ever sent.
+void EventRecorder::CountIfLost(const Series& series, Effects& effects) {
+  if (series.written + series.in_flight > 0) return;
+  effects.emplace_back(CountOf(EventResult::kDropped));
 }
 
 bool EventRecorder::TakeToken(Uid uid, Mono now) {

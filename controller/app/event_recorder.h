@@ -100,6 +100,7 @@ class EventRecorder {
     bool creates{false};
   };
 
+  static void CountIfLost(const Series& series, Effects& effects);
   [[nodiscard]] bool TakeToken(Uid uid, Mono now);
   void Begin(const Key& key, RunEvent event, Mono now);
   void Repeat(Series& series, ServerTime at, Mono now);

@@ -26,7 +26,7 @@ void AnnounceRefusedVerdict(Core& core, const RunRecord& record, Reason reason,
 // What became of the run's retry is recorded on it. Says nothing of a retry that nobody asked for.
 void AnnounceRetry(Core& core, const RunRecord& record, const ObservedRun& run);
 
-// The successor can't be created for now.
+// The API server refused the successor; it is tried again.
 void AnnounceRefusedSuccessor(Core& core, const RunRecord& record, std::string_view words);
 
 // The run was heard of after its end.

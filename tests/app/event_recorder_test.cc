@@ -248,6 +248,15 @@ TEST_F(EventRecorderTest, TransientFailuresAreTriedAgainSoManyTimes) {
   EXPECT_THAT(lines_, ElementsAre("an Event could not be written"));
 }
 
+TEST_F(EventRecorderTest, OneThatWasNeverSentBeforeItsSeriesEndedIsCountedAsLost) {
+  for (std::uint64_t run = 1; run <= EventRecorder::kInFlightMax + 1; ++run) Tell(About(run));
+  EXPECT_EQ(sent_.size(), EventRecorder::kInFlightMax) << "no answer comes, so the last one waits";
+  Pass(EventRecorder::kFinishAfter);
+  EXPECT_EQ(Counted(EventResult::kDropped), 0);
+  Tell(About(EventRecorder::kInFlightMax + 1));
+  EXPECT_EQ(Counted(EventResult::kDropped), 1);
+}
+
 TEST_F(EventRecorderTest, ABusyServerIsLeftAloneAsLongAsItSays) {
   TellAndAnswer(About(3), 429);
   Tell(About(4));
