@@ -64,6 +64,13 @@ void Driver::Start(Transport& transport) {
   Turn(Woke{});
 }
 
+void Driver::Tell(EmitEvent event) {
+  if (stopped_) return;
+  in_turn_ = true;
+  Performer{*this}(event);
+  EndTurn(parts_.clocks().mono);
+}
+
 void Driver::Reload(Settings settings) { Turn(ConfigLoaded{std::move(settings)}); }
 
 void Driver::BeginStop() {

@@ -52,6 +52,9 @@ class Driver final : public TransportSink {
   // All parts, metrics and log must outlive the driver.
   Driver(DriverParts parts, Metrics& metrics, LogSink& log);
 
+  // Tells of something that the engine does not know of, as an Event.
+  void Tell(EmitEvent event);
+
   // The first turn. `transport` must call this sink, and outlive the last turn.
   void Start(Transport& transport);
   // A new configuration; every run is judged anew.

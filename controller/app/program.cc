@@ -16,6 +16,7 @@
 #include "controller/app/endpoints.h"
 #include "controller/app/log_sink.h"
 #include "controller/app/metrics.h"
+#include "controller/app/own_pod.h"
 #include "controller/base/real_clock.h"
 #include "controller/engine/engine.h"
 #include "controller/kube/credentials.h"
@@ -69,8 +70,14 @@ Result<Settings> ReadSettings(std::optional<ConfigFile>& file, LogSink& log) {
 // Follows the configuration file as long as the loop runs.
 class ConfigWatch {
  public:
-  ConfigWatch(EventLoop& loop, ConfigFile& file, Driver& driver, Metrics& metrics, LogSink& log)
-      : timer_(loop), file_(file), driver_(driver), metrics_(metrics), log_(log) {
+  struct Told {
+    Driver& driver;
+    Metrics& metrics;
+    LogSink& log;
+    std::optional<OwnPod> pod;
+  };
+  ConfigWatch(EventLoop& loop, ConfigFile& file, Told told)
+      : timer_(loop), file_(file), told_(std::move(told)) {
     Wait();
   }
 
@@ -81,33 +88,37 @@ class ConfigWatch {
 
   void Look() {
     auto changed = file_.Changed();
-    if (changed) metrics_.SetConfigInForce(changed->ok());
+    if (changed) told_.metrics.SetConfigInForce(changed->ok());
     if (changed && changed->ok()) {
-      TellWarnings(**changed, log_);
-      log_.Write({LogLevel::kInfo, "the configuration was loaded anew"});
-      driver_.Reload(std::move((*changed)->settings));
+      TellWarnings(**changed, told_.log);
+      told_.log.Write({LogLevel::kInfo, "the configuration was loaded anew"});
+      told_.driver.Reload(std::move((*changed)->settings));
     } else if (changed) {
-      log_.Write({LogLevel::kError,
-                  "the new configuration holds a mistake; the one before it stays in force",
-                  {{"error", changed->error().ToString()}}});
+      Refuse(changed->error().ToString());
     }
     Wait();
   }
 
+  void Refuse(const std::string& error) {
+    told_.log.Write({LogLevel::kError,
+                     "the new configuration holds a mistake; the one before it stays in force",
+                     {{"error", error}}});
+    if (told_.pod) told_.driver.Tell(TellBadConfig(*told_.pod, error));
+  }
+
   Timer timer_;
   ConfigFile& file_;
-  Driver& driver_;
-  Metrics& metrics_;
-  LogSink& log_;
+  Told told_;
 };
+
+std::optional<std::string> ReadEnvironment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+}
 
 Result<Credentials> ReadCredentials(const Flags& flags, LogSink& log) {
   auto credentials =
-      FindCredentials({.kubeconfig = flags.kubeconfig,
-                       .environment = [](const char* name) -> std::optional<std::string> {
-                         const char* value = std::getenv(name);
-                         return value == nullptr ? std::nullopt : std::optional<std::string>(value);
-                       }});
+      FindCredentials({.kubeconfig = flags.kubeconfig, .environment = ReadEnvironment});
   if (!credentials) return credentials;
   for (const std::string& warning : credentials->warnings) {
     log.Write({LogLevel::kWarn, "credentials", {{"warning", warning}}});
@@ -137,6 +148,7 @@ int Run(const Flags& flags, LogSink& log) {
   auto credentials = ReadCredentials(flags, log);
   if (!credentials) return Fail(log, kExitCredentials, "credentials", credentials.error());
 
+  const auto pod = FindOwnPod(ReadEnvironment, credentials->name_space);
   const std::string process_id = HexOf(RandomBits());
   log.Write({LogLevel::kInfo,
              "starting",
@@ -168,7 +180,7 @@ int Run(const Flags& flags, LogSink& log) {
 
   driver.Start(**transport);
   std::optional<ConfigWatch> config_watch;
-  if (file) config_watch.emplace(loop, *file, driver, metrics, log);
+  if (file) config_watch.emplace(loop, *file, ConfigWatch::Told{driver, metrics, log, pod});
   loop.Run();
   log.Write({LogLevel::kInfo, "stopped"});
   return kExitStopped;

@@ -59,11 +59,13 @@ struct Credentials {
   std::vector<std::string> warnings{};   // to be logged once by whoever asked
 };
 
+// The process's environment; tests hand in their own. Nothing for a variable that is not set.
+using Environment = std::function<std::optional<std::string>(const char* name)>;
+
 struct CredentialOptions {
   std::string kubeconfig{};  // --kubeconfig; empty: not given
   std::string context{};     // --context; empty: the file's current-context
-  // The process's environment; tests hand in their own. Nothing for a variable that is not set.
-  std::function<std::optional<std::string>(const char* name)> environment{};
+  Environment environment{};
   std::string service_account_dir{"/var/run/secrets/kubernetes.io/serviceaccount"};
 };
 

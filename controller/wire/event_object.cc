@@ -10,13 +10,14 @@ namespace jobrun {
 namespace {
 
 void WriteRegarding(json::Writer& writer, const RunEvent& event) {
+  const bool is_pod = event.subject == EventSubject::kPod;
   writer.Key("regarding")
       .Open()
-      .Text("apiVersion", "jobrun.dev/v1")
-      .Text("kind", "JobRun")
+      .Text("apiVersion", is_pod ? "v1" : "jobrun.dev/v1")
+      .Text("kind", is_pod ? "Pod" : "JobRun")
       .Text("namespace", event.name_space)
-      .Text("name", event.name)
-      .Text("uid", FormatUid(event.uid));
+      .Text("name", event.name);
+  if (!event.uid.IsNone()) writer.Text("uid", FormatUid(event.uid));
   if (event.resource_version != 0) {
     writer.Text("resourceVersion", std::to_string(event.resource_version));
   }

@@ -1,5 +1,6 @@
-// Kubernetes Events (events.k8s.io/v1) about JobRuns: what `kubectl describe` shows people. Not to
-// be confused with Event (exchange.h), which is what a watch tells.
+// Kubernetes Events (events.k8s.io/v1) about JobRuns, and about the controller's own pod: what
+// `kubectl describe` shows people. Not to be confused with Event (exchange.h), which is what a
+// watch tells.
 #pragma once
 
 #include <cstddef>
@@ -24,11 +25,15 @@ inline constexpr std::string_view kReportingController = "jobrun.dev/controller"
 
 enum class EventSeverity : std::uint8_t { kNormal, kWarning };
 
-// Something about a run that is worth telling.
+// What an Event is about.
+enum class EventSubject : std::uint8_t { kJobRun, kPod };
+
+// Something about a run, or about the controller itself, that is worth telling.
 struct RunEvent {
+  EventSubject subject{EventSubject::kJobRun};
   std::string name_space{};
   std::string name{};
-  Uid uid{};
+  Uid uid{};                          // none: not known (of a pod only)
   std::uint64_t resource_version{0};  // of the run as it was told about; 0: not known
   EventSeverity severity{EventSeverity::kNormal};
   std::string reason{};            // CamelCase

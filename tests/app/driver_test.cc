@@ -249,6 +249,13 @@ TEST_F(DriverTest, EventsAreSentAndTheirAnswersStayFromTheEngine) {
       HasSubstr("rest_client_requests_total{code=\"201\",host=\"api:6443\",method=\"POST\"} 1\n"));
 }
 
+TEST_F(DriverTest, TellsOfWhatTheEngineDoesNotKnow) {
+  driver_.Start(transport_);
+  driver_.Tell(Telling());
+  EXPECT_EQ(transport_.sent.size(), 1U);
+  EXPECT_EQ(parts_.turns, 1);
+}
+
 TEST_F(DriverTest, AnEventHasTheTimeThatTheEngineGaveIt) {
   EmitEvent event = Telling();
   event.at = parts_.wall + 1s;

@@ -35,6 +35,7 @@ LIBRARIES = {
 CLOCK_FILE = 'controller/base/real_clock.cc'
 CLOCKS = re.compile(r'system_clock::now|steady_clock::now|high_resolution_clock|\bsleep_(for|until)\b|\bs?rand\(|'
                     r'random_device|clock_gettime|gettimeofday|\btime\((nullptr|NULL|0)\)')
+MUTANTS = 'tests/mutants'
 BEHAVIOURS = 'docs/behaviours.md'
 BEAST_FILES_MAX = 6
 FILE_LINES_MAX = 400
@@ -178,6 +179,14 @@ def check_behaviours(root):
             yield f'{BEHAVIOURS}:{number}: names no test'
 
 
+def check_mutants(root):
+    """Each patch still applies: one that has gone stale proves nothing when ./dev mutants is run at last."""
+    for path in sorted((root / MUTANTS).glob('*.patch')):
+        done = subprocess.run(['git', 'apply', '--check', '--whitespace=nowarn', str(path)], cwd=root, capture_output=True)
+        if done.returncode:
+            yield f'{path.relative_to(root)}:1: the patch does not apply; make it anew'
+
+
 def violations(root, paths):
     beast, codes = [], {}
     for path in paths:
@@ -194,6 +203,7 @@ def violations(root, paths):
             yield f'{path}:{line}: {what}'
     yield from check_names(codes)
     yield from check_behaviours(root)
+    yield from check_mutants(root)
     if len(beast) > BEAST_FILES_MAX:
         yield f'{beast[0]}:1: {len(beast)} files include Boost.Beast; at most {BEAST_FILES_MAX}: {" ".join(beast)}'
 

@@ -104,3 +104,15 @@ TABLE_HEAD = 'Prose with `names`.\n\n| behaviour | tests |\n|---|---|\n'
 def test_behaviours_name_tests_that_exist(tmp_path, row, complaint):
     code, out = run(tmp_path, {**TEST_FILES, 'docs/behaviours.md': TABLE_HEAD + row + '\n'})
     assert (code, out) == ((1, f'docs/behaviours.md:5: {complaint}\n') if complaint else (0, 'structure: nothing found\n'))
+
+
+PATCH = 'guard: x\ntests: a:b\n\n--- a/tests/a.txt\n+++ b/tests/a.txt\n@@ -1 +1 @@\n-kept\n+broken\n'
+
+
+@pytest.mark.parametrize('text, complaint', [
+    ('kept\n', None),
+    ('changed since\n', 'the patch does not apply; make it anew'),
+])
+def test_mutants_apply(tmp_path, text, complaint):
+    code, out = run(tmp_path, {'tests/a.txt': text, 'tests/mutants/m.patch': PATCH})
+    assert (code, out) == ((1, f'tests/mutants/m.patch:1: {complaint}\n') if complaint else (0, 'structure: nothing found\n'))

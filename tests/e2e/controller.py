@@ -34,9 +34,10 @@ def run_to_its_end(*arguments, environment=None):
 class Controller:
     """One process, from start() to its end. Its servers listen on ports that the kernel picks."""
 
-    def __init__(self, log_path, kubeconfig, *flags):
+    def __init__(self, log_path, kubeconfig, *flags, environment=None):
         self.log_path = pathlib.Path(log_path)
-        self._command = [program(), "--kubeconfig", str(kubeconfig), "--metrics-bind-address", ANY_PORT,
+        variables = [f"{name}={value}" for name, value in (environment or {}).items()]
+        self._command = ["env", *variables, program(), "--kubeconfig", str(kubeconfig), "--metrics-bind-address", ANY_PORT,
                          "--health-probe-bind-address", ANY_PORT, *map(str, flags)]
         self._process = None
 

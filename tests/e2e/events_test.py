@@ -112,3 +112,22 @@ def test_without_the_right_to_write_events_all_else_goes_on(space):
     assert controller.ready()
     assert len(controller.lines("Events can't be written")) == 1
     assert not events_about(space, "quiet-1")
+
+
+@story
+def test_a_mistake_in_a_reloaded_configuration_is_told_of_the_controllers_own_pod(space):
+    """With its line and column; what was loaded before stays in force."""
+    pod = {"POD_NAME": "jobrun-0", "POD_NAMESPACE": space.name, "POD_UID": "0b5b2f9a-0000-4000-8000-000000000001"}
+    controller = space.controller(config={"lanes": {"sync": beats(3)}}, environment=pod)
+    (path,) = space.dir.glob("config-*.yaml")
+    path.write_text("lanes:\n  sync: {heartbeat: {timeoutSeconds: soon}}\n")
+    about = "?fieldSelector=regarding.name%3Djobrun-0%2Cregarding.kind%3DPod"
+    eventually(lambda: space.rest.get(EVENTS.format(space.name) + about).body["items"])
+    (event,) = space.rest.get(EVENTS.format(space.name) + about).body["items"]
+    assert (event["type"], event["reason"], event["action"]) == ("Warning", "InvalidConfiguration", "Reload")
+    assert event["regarding"] == {"apiVersion": "v1", "kind": "Pod", "namespace": space.name, "name": "jobrun-0",
+                                  "uid": pod["POD_UID"]}
+    assert f"{path.name}:2:" in event["note"] and "lanes.sync.heartbeat.timeoutSeconds" in event["note"]
+    worker = space.dead("judged-as-before", {"lane": "sync"})
+    space.silent_until_reaped(worker, "judged-as-before", 3)
+    assert controller.metrics().total("jobrun_config_last_reload_successful") == 0

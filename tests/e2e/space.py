@@ -60,7 +60,7 @@ class Space:
 
     # Processes.
 
-    def controller(self, *flags, kubeconfig=None, config=None, wait=True):
+    def controller(self, *flags, kubeconfig=None, config=None, wait=True, environment=None):
         """A controller of this namespace: started, and ready unless `wait` is False. `config` is put in a file."""
         number = next(self._numbers)
         if config is not None:
@@ -68,7 +68,7 @@ class Space:
             path.write_text(json.dumps(config))
             flags = ("--config", path, *flags)
         controller = Controller(self.dir / f"controller-{number}.log", kubeconfig or self.server.kubeconfig,
-                                "--namespace", self.name, *flags)
+                                "--namespace", self.name, *flags, environment=environment)
         self.controllers.append(controller)
         controller.start(wait)
         return controller.await_ready() if wait else controller

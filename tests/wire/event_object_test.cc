@@ -53,6 +53,17 @@ TEST(EventObjectTest, NormalIsTheOtherType) {
   EXPECT_NE(Written(event).find(R"("type":"Normal")"), std::string::npos);
 }
 
+TEST(EventObjectTest, ThatOfAPodRegardsThePodWithTheUidWhereItIsKnown) {
+  RunEvent event = Reaped();
+  event.subject = EventSubject::kPod;
+  event.resource_version = 0;
+  const std::string pod =
+      R"("regarding":{"apiVersion":"v1","kind":"Pod","namespace":"ns","name":"sync-1")";
+  EXPECT_TRUE(Written(event).ends_with(pod + R"(,"uid":"0b5b2f9a-0000-4000-8000-000000000001"}})"));
+  event.uid = {};
+  EXPECT_TRUE(Written(event).ends_with(pod + "}}"));
+}
+
 TEST(EventObjectTest, AVersionThatIsNotKnownIsLeftOut) {
   RunEvent event = Reaped();
   event.resource_version = 0;

@@ -1,0 +1,58 @@
+#include "controller/app/own_pod.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+namespace jobrun {
+namespace {
+
+constexpr const char* kUid = "0b5b2f9a-0000-4000-8000-000000000001";
+
+std::optional<OwnPod> Found(const std::map<std::string, std::string>& variables,
+                            const std::string& credentials_namespace = "") {
+  const Environment environment = [&](const char* name) -> std::optional<std::string> {
+    const auto found = variables.find(name);
+    if (found == variables.end()) return std::nullopt;
+    return found->second;
+  };
+  return FindOwnPod(environment, credentials_namespace);
+}
+
+TEST(OwnPodTest, IsWhatTheEnvironmentNames) {
+  const auto pod = Found({{"POD_NAME", "a"}, {"POD_NAMESPACE", "ns"}, {"POD_UID", kUid}}, "other");
+  ASSERT_TRUE(pod);
+  EXPECT_EQ(pod->name, "a");
+  EXPECT_EQ(pod->name_space, "ns");
+  EXPECT_EQ(pod->uid, ParseUid(kUid));
+}
+
+TEST(OwnPodTest, WithoutItsNamespaceItIsInThatOfTheCredentials) {
+  const auto pod = Found({{"POD_NAME", "a"}}, "jobrun-system");
+  ASSERT_TRUE(pod);
+  EXPECT_EQ(pod->name_space, "jobrun-system");
+  EXPECT_TRUE(pod->uid.IsNone());
+}
+
+TEST(OwnPodTest, AnUnusableUidCountsAsNone) {
+  const auto pod = Found({{"POD_NAME", "a"}, {"POD_UID", "x"}}, "ns");
+  ASSERT_TRUE(pod);
+  EXPECT_TRUE(pod->uid.IsNone());
+}
+
+TEST(OwnPodTest, WithoutANameOrANamespaceThereIsNone) {
+  EXPECT_FALSE(Found({}, "ns"));
+  EXPECT_FALSE(Found({{"POD_NAME", ""}, {"POD_NAMESPACE", "ns"}}));
+  EXPECT_FALSE(Found({{"POD_NAME", "a"}}));
+}
+
+TEST(OwnPodTest, ABadConfigurationIsToldOfIt) {
+  const EmitEvent event = TellBadConfig({.name_space = "ns", .name = "a"}, "config.yaml:2:3: x");
+  EXPECT_EQ(event.subject, EventSubject::kPod);
+  EXPECT_EQ(event.name_space + "/" + event.name, "ns/a");
+  EXPECT_EQ(event.severity, EventSeverity::kWarning);
+  EXPECT_EQ(event.note, "config.yaml:2:3: x; the configuration before it stays in force");
+}
+
+}  // namespace
+}  // namespace jobrun
