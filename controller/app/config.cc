@@ -97,7 +97,6 @@ Result<LoadedConfig> ParseConfig(const std::string& text, const std::string& nam
     }
     if (Outcome read = ReadLanes(reader, node, config); !read) return read.error();
   }
-  config.not_in_effect = std::move(reader.not_in_effect);
   return config;
 }
 

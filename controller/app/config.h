@@ -21,8 +21,6 @@ struct LoadedConfig {
   std::vector<std::string> warnings{};
   // The same without what follows from them at the start.
   std::vector<std::string> mistakes{};
-  // Paths of keys that were checked but change nothing in this version.
-  std::vector<std::string> not_in_effect{};
 };
 
 // Fails when the file as a whole can't be trusted: unreadable, too large, not YAML, an unknown key,

@@ -39,11 +39,6 @@ Key Section(std::string_view name, Keys keys) {
   return {.name = name, .kind = ValueKind::kSection, .keys = std::move(keys)};
 }
 
-Key NotInEffect(Key key) {
-  key.in_effect = false;
-  return key;
-}
-
 // `longer` must be at least `factor` times `shorter` where a section holds both.
 std::optional<Mismatch> TooShort(const Wholes& wholes, std::string_view longer,
                                  std::string_view shorter, std::int64_t factor) {
@@ -186,11 +181,23 @@ Key GraceKeys(Grace& into) {
                   })});
 }
 
-Key BreakerKeys() {
-  return NotInEffect(Section(
-      "breaker", {Key{.name = "enabled", .kind = ValueKind::kSwitch},
-                  Number("fraction", 0.01, 1, {}), Whole("minRuns", 1, kSeconds),
-                  Whole("holdSeconds", 0, 86400), Choice("override", {"None", "Open", "Closed"})}));
+Key WholeSeconds(std::string_view name, double min, double max, Seconds& into) {
+  return Whole(name, min, max, [&into](const Value& value) { into = Seconds(value.whole); });
+}
+
+Key BreakerKeys(BreakerSettings& into) {
+  return Section(
+      "breaker",
+      {Key{.name = "enabled",
+           .kind = ValueKind::kSwitch,
+           .take = [&into](const Value& value) { into.enabled = value.whole != 0; }},
+       Number("fraction", 0.01, 1, [&into](const Value& value) { into.fraction = value.number; }),
+       Whole("minRuns", 1, kSeconds,
+             [&into](const Value& value) { into.min_runs = static_cast<int>(value.whole); }),
+       WholeSeconds("holdSeconds", 0, 86400, into.hold),
+       Choice("override", Names(kBreakerOverrideNames), [&into](const Value& value) {
+         into.override_by_operator = static_cast<BreakerOverride>(value.whole);
+       })});
 }
 
 Key ExecutorKeys(ExecutorChecks& into) {
@@ -210,11 +217,15 @@ Key ExecutorKeys(ExecutorChecks& into) {
 }
 
 // client-go's order: a lease outlives the attempts to renew it, which outlive one retry.
-Key LeaderElectionKeys() {
-  Key section = Section("leaderElection",
-                        {Whole("leaseSeconds", 1, 3600), Whole("renewDeadlineSeconds", 1, 3600),
-                         Whole("retrySeconds", 1, 3600)});
-  section.check = [](const Wholes& wholes) -> std::optional<Mismatch> {
+Key LeaderElectionKeys(LeaderElection& into) {
+  Key section =
+      Section("leaderElection", {WholeSeconds("leaseSeconds", 1, 3600, into.lease),
+                                 WholeSeconds("renewDeadlineSeconds", 1, 3600, into.renew_deadline),
+                                 WholeSeconds("retrySeconds", 1, 3600, into.retry)});
+  section.check = [&into](const Wholes&) -> std::optional<Mismatch> {
+    const Wholes wholes = {{"leaseSeconds", into.lease.count()},
+                           {"renewDeadlineSeconds", into.renew_deadline.count()},
+                           {"retrySeconds", into.retry.count()}};
     const auto longer = [&wholes](std::string_view above, std::string_view below) {
       auto mismatch = TooShort(wholes, above, below, 1);
       if (!mismatch && wholes.contains(above) && wholes.contains(below) &&
@@ -225,22 +236,26 @@ Key LeaderElectionKeys() {
       return mismatch;
     };
     auto mismatch = longer("leaseSeconds", "renewDeadlineSeconds");
-    return mismatch ? mismatch : longer("renewDeadlineSeconds", "retrySeconds");
+    if (!mismatch) mismatch = longer("renewDeadlineSeconds", "retrySeconds");
+    if (mismatch) into = LeaderElection{};
+    return mismatch;
   };
-  return NotInEffect(std::move(section));
+  return section;
 }
 
 }  // namespace
 
 Key FileKeys(Settings& settings) {
   return Section(
-      "", {Choice("reaping", Names(kReapingNames),
-                  [&settings](const Value& value) {
-                    settings.reaping = static_cast<Reaping>(value.whole);
-                  }),
-           ThresholdKeys("defaults", settings.defaults), RateLimitKeys(settings.rate_limit),
-           GraceKeys(settings.grace), BreakerKeys(), ExecutorKeys(settings.executors),
-           NotInEffect(Section("canary", {Whole("periodSeconds", 1, 60)})), LeaderElectionKeys()});
+      "",
+      {Choice("reaping", Names(kReapingNames),
+              [&settings](const Value& value) {
+                settings.reaping = static_cast<Reaping>(value.whole);
+              }),
+       ThresholdKeys("defaults", settings.defaults), RateLimitKeys(settings.rate_limit),
+       GraceKeys(settings.grace), BreakerKeys(settings.breaker), ExecutorKeys(settings.executors),
+       Section("canary", {WholeSeconds("periodSeconds", 1, 60, settings.canary.period)}),
+       LeaderElectionKeys(settings.election)});
 }
 
 Key LaneKeys(Lane& lane) {

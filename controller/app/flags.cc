@@ -8,6 +8,7 @@
 
 #include "controller/app/bind_address.h"
 #include "controller/app/wording.h"
+#include "controller/base/object_name.h"
 
 namespace jobrun {
 namespace {
@@ -45,6 +46,15 @@ void AddOptions(CLI::App& app, Flags& flags, Texts& texts) {
   app.add_option("--health-probe-bind-address", flags.probe_address,
                  "Where /healthz, /livez and /readyz are served (default :8081); 0 turns it off")
       ->option_text("ADDRESS");
+  app.add_flag("--leader-elect", flags.leader_elect,
+               "Write only while holding a Lease, so that replicas can stand by (default false)");
+  app.add_option("--leader-election-namespace", flags.election_namespace,
+                 "Where that Lease and the canaries are (default: the pod's own namespace, or "
+                 "that of the kubeconfig's context, or default)")
+      ->option_text("NAME");
+  app.add_option("--leader-election-id", flags.election_id,
+                 "Name of that Lease (default jobrun-controller)")
+      ->option_text("NAME");
   app.add_option("--log-level", texts.log_level, "debug, info, warn or error (default info)")
       ->option_text("LEVEL");
   app.add_option("--log-format", texts.log_format, "text or json (default text)")
@@ -129,6 +139,15 @@ std::optional<std::string> TakeTexts(const Texts& texts, Flags& flags) {
     if (const auto parsed = ParseBindAddress(*address); !parsed) {
       return std::string(name) + ": " + parsed.error().detail;
     }
+  }
+  if (!IsNamespace(flags.election_namespace)) {
+    return "--leader-election-namespace: expected the name of a namespace, found " +
+           ShownText(flags.election_namespace);
+  }
+  if (!IsObjectName(flags.election_id)) {
+    return "--leader-election-id: expected the name of a Lease (lower-case letters, digits, '-' "
+           "and '.', at most 253), found " +
+           ShownText(flags.election_id);
   }
   return MakeScopes(texts, flags);
 }

@@ -14,7 +14,8 @@ namespace jobrun {
 enum ExitCode : int {
   kExitStopped = 0,
   kExitInternal = 1,
-  kExitUsage = 2,  // command line, configuration, a listen address that is taken
+  kExitUsage = 2,      // command line, configuration, a listen address that is taken
+  kExitLeaseLost = 3,  // the lease was lost while writes were under way
   kExitCredentials = 4,
 };
 
@@ -25,6 +26,9 @@ struct Flags {
   std::vector<WatchScope> scopes{WatchScope{}};
   std::string metrics_address{":8080"};  // "0": no server
   std::string probe_address{":8081"};
+  bool leader_elect{false};          // only the holder of a Lease writes; otherwise it always does
+  std::string election_namespace{};  // of Lease and canaries; empty: the credentials'
+  std::string election_id{"jobrun-controller"};  // the Lease's name
   LogLevel log_level{LogLevel::kInfo};
   LogFormat log_format{LogFormat::kText};
   bool print_metrics_doc{false};  // for the build of docs/metrics.md; not in --help

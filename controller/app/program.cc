@@ -54,9 +54,6 @@ void TellWarnings(const LoadedConfig& config, LogSink& log) {
   for (const std::string& warning : config.warnings) {
     log.Write({LogLevel::kWarn, "bad value in the configuration", {{"error", warning}}});
   }
-  std::string later;
-  for (const std::string& key : config.not_in_effect) later += (later.empty() ? "" : ", ") + key;
-  if (!later.empty()) log.Write({LogLevel::kInfo, "accepted, not yet in effect: " + later});
 }
 
 Result<Settings> ReadSettings(std::optional<ConfigFile>& file, LogSink& log) {

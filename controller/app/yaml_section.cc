@@ -193,13 +193,14 @@ Outcome YamlReader::ReadSection(const YAML::Node& node, const std::string& path,
   if (!section.check) return Ok();
   if (const auto mismatch = section.check(wholes)) {
     const std::string full = (path.empty() ? "" : path + '.') + std::string(mismatch->key);
-    bad_values.push_back(Complain(marks[mismatch->key], full, mismatch->expected, mismatch->found));
+    const auto mark = marks.find(mismatch->key);  // its value may be the default
+    bad_values.push_back(Complain(mark == marks.end() ? node.Mark() : mark->second, full,
+                                  mismatch->expected, mismatch->found));
   }
   return Ok();
 }
 
 Outcome YamlReader::ReadValue(const Place& place, const Key& key, Wholes& wholes) {
-  if (!key.in_effect) not_in_effect.push_back(place.path);
   if (key.kind == ValueKind::kNamed) return Ok();
   if (key.kind == ValueKind::kSection) return ReadSection(place.node, place.path, key);
   if (key.kind == ValueKind::kSections) return ReadSections(place, key);

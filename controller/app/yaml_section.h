@@ -59,7 +59,6 @@ struct Key {
   std::function<void(const Value&)> take{};
   // kSection, after its keys: refuses combinations. It also undoes what `take` did with them.
   std::function<std::optional<Mismatch>(const Wholes&)> check{};
-  bool in_effect{true};  // false: checked, noted in YamlReader::not_in_effect
 };
 using Keys = std::vector<Key>;
 
@@ -88,7 +87,6 @@ class YamlReader {
                              const std::string& what) const;
 
   std::vector<std::string> bad_values{};
-  std::vector<std::string> not_in_effect{};
 
  private:
   struct Place {  // a value, its key's position (an empty value has none of its own) and its path

@@ -83,7 +83,10 @@ struct Answer {
   Snapshot snapshot{};
 };
 
-struct Exit {};
+// The engine has finished.
+struct Exit {
+  bool lease_lost{false};  // it no longer leads, and what it sent as a leader has no answer yet
+};
 
 using Effect = std::variant<OpenStream, CloseStream, SendRequest, WakeAt, Count, EmitEvent, LogLine,
                             Answer, Exit>;

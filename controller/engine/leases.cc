@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "controller/base/object_name.h"
 #include "controller/base/text_hash.h"
 #include "controller/engine/object_key.h"
 
@@ -11,13 +12,6 @@ namespace {
 
 // One read serves all runs of the worker that are due at the same time.
 constexpr Nanos kReadCountsFor = std::chrono::seconds(1);
-
-// The API server has no Lease of another name than a DNS subdomain.
-bool MayNameALease(std::string_view name) {
-  const auto is_word = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
-  return !name.empty() && name.size() <= 253 && is_word(name.front()) && is_word(name.back()) &&
-         std::ranges::all_of(name, [&](char c) { return is_word(c) || c == '-' || c == '.'; });
-}
 
 // A Lease that was found to be gone before the run's last beat may have been made after that beat.
 bool IsAbsentSinceLastBeat(const WorkerLease& lease, const RunRecord& record) {
@@ -58,7 +52,7 @@ bool Leases::OnSeen(Slot slot, const ObservedRun& run) {
   RunRecord& record = core_.store.At(slot);
   record.lease_known = true;
   const bool by_lease = core_.PolicyOf(record).heartbeat_source == HeartbeatSource::kLease &&
-                        MayNameALease(run.claimed_by);
+                        IsObjectName(run.claimed_by);
   if (by_lease == record.has_lease) return false;  // claimedBy is set once
   if (!by_lease) {
     Forget(record.uid);

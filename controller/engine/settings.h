@@ -39,7 +39,33 @@ struct RateLimit {
 
 struct Grace {
   Seconds server_skew{5};  // between API servers' clocks
-  int intervals{2};
+  int intervals{2};        // of a run, that it gets at most after the silence clock stood still
+};
+
+enum class BreakerOverride : std::uint8_t { kNone, kOpen, kClosed };
+inline constexpr std::array<std::string_view, 3> kBreakerOverrideNames = {"None", "Open", "Closed"};
+
+// When so many runs fall silent together, it is rather something between them and the controller
+// that died (engine/breaker.h).
+struct BreakerSettings {
+  bool enabled{true};
+  double fraction{0.55};  // of the heartbeat-judged runs of a lane, or of all
+  int min_runs{10};       // and at least so many
+  Seconds hold{300};      // past its own due time no run is held any longer
+  BreakerOverride override_by_operator{BreakerOverride::kNone};
+};
+
+struct CanarySettings {
+  Seconds period{2};  // between two beats of a replica's canary
+};
+
+// client-go's, with its defaults.
+struct LeaderElection {
+  Seconds lease{15};           // a lease that was not renewed for so long may be taken
+  Seconds renew_deadline{10};  // a leader that could not renew for so long steps down
+  Seconds retry{2};            // between two attempts
+
+  bool operator==(const LeaderElection&) const = default;
 };
 
 // Row 5 of the verdict table: pods named in status.executor.
@@ -59,6 +85,9 @@ struct Settings {
   RateLimit rate_limit{};
   Grace grace{};
   ExecutorChecks executors{};
+  BreakerSettings breaker{};
+  CanarySettings canary{};
+  LeaderElection election{};
 };
 
 }  // namespace jobrun

@@ -50,7 +50,7 @@ const Refused kRefused[] = {
      "c.yaml:3:17: lanes.etl.heartbeat.timeout: unknown key; expected intervalSeconds, "
      "timeoutSeconds, "
      "firstTimeoutSeconds, mode or source"},
-    {"a slip in what has no effect yet", "breaker: {minRun: 5}\n",
+    {"a slip in a global section", "breaker: {minRun: 5}\n",
      "c.yaml:1:11: breaker.minRun: unknown key; did you mean minRuns?"},
     {"a field of runs only", "lanes: {etl: {cancelled: true}}\n",
      "c.yaml:1:15: lanes.etl.cancelled: unknown key; expected pendingDeadlineSeconds, "
@@ -147,6 +147,8 @@ const BadValue kBadGlobals[] = {
      "c.yaml:1:25: canary.periodSeconds: expected a whole number from 1 to 60, found 0"},
     {"leaderElection: {leaseSeconds: 10, renewDeadlineSeconds: 10}\n",
      "c.yaml:1:32: leaderElection.leaseSeconds: expected more than renewDeadlineSeconds, found 10"},
+    {"leaderElection: {renewDeadlineSeconds: 20}\n",
+     "c.yaml:1:17: leaderElection.leaseSeconds: expected more than renewDeadlineSeconds, found 15"},
 };
 
 TEST(BadGlobalValueTest, FallsBackToTheDefault) {

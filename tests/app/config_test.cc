@@ -56,9 +56,25 @@ TEST(ConfigTest, TheExampleOfTheDocumentsIsRead) {
   EXPECT_EQ(settings.grace.intervals, 2);
 }
 
-TEST(ConfigTest, WhatHasNoEffectYetIsNamedOnce) {
-  EXPECT_THAT(Parsed(ReadExample()).not_in_effect,
-              ElementsAre("breaker", "canary", "leaderElection"));
+TEST(ConfigTest, WhatKeepsTheLivingIsRead) {
+  const Settings read = Parsed(R"(
+breaker: {enabled: false, fraction: 0.7, minRuns: 20, holdSeconds: 60, override: Closed}
+grace: {serverSkewSeconds: 1, intervals: 3}
+canary: {periodSeconds: 5}
+leaderElection: {leaseSeconds: 60, renewDeadlineSeconds: 40, retrySeconds: 5}
+)")
+                            .settings;
+  EXPECT_FALSE(read.breaker.enabled);
+  EXPECT_EQ(read.breaker.fraction, 0.7);
+  EXPECT_EQ(read.breaker.min_runs, 20);
+  EXPECT_EQ(read.breaker.hold, Seconds(60));
+  EXPECT_EQ(read.breaker.override_by_operator, BreakerOverride::kClosed);
+  EXPECT_EQ(read.grace.server_skew, Seconds(1));
+  EXPECT_EQ(read.grace.intervals, 3);
+  EXPECT_EQ(read.canary.period, Seconds(5));
+  EXPECT_EQ(
+      read.election,
+      (LeaderElection{.lease = Seconds(60), .renew_deadline = Seconds(40), .retry = Seconds(5)}));
 }
 
 TEST(ConfigTest, ExecutorsAreRead) {

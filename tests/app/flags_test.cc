@@ -91,7 +91,11 @@ struct BadUsage {
 const BadUsage kBadUsages[] = {
     {{"--namspace=a"}, "unknown flag --namspace, did you mean --namespace?"},
     {{"--frobnicate"}, "unknown flag --frobnicate"},
-    {{"--leader-elect"}, "unknown flag --leader-elect"},
+    {{"--leader-election-namespace=A"},
+     "--leader-election-namespace: expected the name of a namespace, found A"},
+    {{"--leader-election-id=a_b"},
+     "--leader-election-id: expected the name of a Lease (lower-case letters, digits, '-' and '.', "
+     "at most 253), found a_b"},
     {{"-v"}, "unknown flag -v"},
     {{"run"}, "unexpected argument run"},
     {{"--namespace", "a", "b"}, "unexpected argument b"},
@@ -115,6 +119,19 @@ TEST(BadUsageTest, IsOneLineAndCodeTwo) {
     EXPECT_EQ(exit.code, 2);
     EXPECT_EQ(exit.text, "jobrun-controller: " + std::string(c.message) + " (see --help)\n");
   }
+}
+
+TEST(FlagsTest, LeaderElectionIsOffUnlessAskedFor) {
+  const auto parsed = [](std::vector<const char*> words) { return std::get<Flags>(Parse(words)); };
+  EXPECT_FALSE(parsed({}).leader_elect);
+  EXPECT_TRUE(parsed({"--leader-elect"}).leader_elect);
+  EXPECT_TRUE(parsed({"--leader-elect=true"}).leader_elect);
+  EXPECT_FALSE(parsed({"--leader-elect=false"}).leader_elect);
+  EXPECT_EQ(parsed({}).election_id, "jobrun-controller");
+  const Flags flags =
+      parsed({"--leader-election-namespace=jobrun-system", "--leader-election-id=a.b-c"});
+  EXPECT_EQ(flags.election_namespace, "jobrun-system");
+  EXPECT_EQ(flags.election_id, "a.b-c");
 }
 
 TEST(FlagsTest, NamespacesAreBounded) {
