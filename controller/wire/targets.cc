@@ -40,6 +40,7 @@ std::string ListTarget(const WatchScope& scope, const ListOptions& options) {
   if (options.limit > 0) AddParameter(target, "limit", std::to_string(options.limit));
   AddParameter(target, "continue", options.continue_token);
   AddParameter(target, "labelSelector", scope.selector);
+  AddParameter(target, "fieldSelector", scope.field_selector);
   return target;
 }
 
@@ -54,6 +55,7 @@ std::string WatchTarget(const WatchScope& scope, const WatchOptions& options) {
   }
   AddParameter(target, "resourceVersion", options.resource_version);
   AddParameter(target, "labelSelector", scope.selector);
+  AddParameter(target, "fieldSelector", scope.field_selector);
   return target;
 }
 

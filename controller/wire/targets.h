@@ -11,10 +11,11 @@
 namespace jobrun {
 
 // What the controller watches: all namespaces when `name_space` is empty; all labels when
-// `selector` is.
+// `selector` is; all values of fields when `field_selector` is.
 struct WatchScope {
   std::string name_space{};
   std::string selector{};
+  std::string field_selector{};  // e.g. "spec.lane=a"; of a JobRun the CRD's selectableFields
   Watched watched{Watched::kJobRuns};
 };
 
