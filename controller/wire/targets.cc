@@ -71,6 +71,10 @@ std::string LeaseTarget(std::string_view name_space, std::string_view name) {
   return CollectionPath(name_space, Watched::kLeases).append("/").append(EncodeQuery(name));
 }
 
+std::string LeasesTarget(std::string_view name_space) {
+  return CollectionPath(name_space, Watched::kLeases);
+}
+
 std::string CreateTarget(std::string_view name_space) { return CollectionPath(name_space); }
 
 std::string ActiveOfKeyTarget(std::string_view name_space, std::string_view key) {
