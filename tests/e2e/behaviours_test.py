@@ -3,7 +3,7 @@
 import json
 import time
 
-from space import LATE_SECONDS, beats, eventually
+from space import LATE_SECONDS, beats, eventually, scaled
 from stories import story, world_story
 
 TWICE = {"retry": {"maxAttempts": 2, "backoffSeconds": 1}}
@@ -146,7 +146,7 @@ def test_the_kill_switch_writes_nothing_and_counts_no_reap(space):
     eventually(lambda: controller.metrics().by("jobrun_verdicts_suppressed_total", "cause") == {("disabled",): 3})
     assert writes == []
     assert (controller.reaps(), controller.metrics().total("jobrun_finalized_total"), retries(controller)) == (0, 0, {})
-    path.write_text("{}")
+    path.write_text(json.dumps(scaled({})))
     space.ends("silent", "Stuck", "HeartbeatTimeout", 30)
     space.ends("hangs", "Failed", "DeadlineExceeded", LATE_SECONDS)
     space.ends("exited", "Succeeded", "FinalizedByController", LATE_SECONDS)

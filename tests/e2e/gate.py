@@ -1,7 +1,8 @@
 """A gate between one controller and its API server: holds, loses, refuses and changes what passes through it.
 
 It is an HTTP proxy on loopback; behind it, it speaks to the server with the rights of the kubeconfig it was given.
-Standard library only.
+Canaries and the election's Lease pass through it too, and it cuts them off like everything else; but nobody catches,
+counts or refuses those by accident. Standard library only.
 """
 
 import http.client
@@ -13,6 +14,7 @@ import ssl
 import threading
 
 import pki
+from canaries import is_about_them
 from rest import Rest
 
 FORWARD, LOSE, LOSE_ANSWER = "forward", "lose", "lose the answer"
@@ -77,7 +79,7 @@ class Gate:
         self._lock = threading.Lock()
         self._cut = self._listening = False
         self._rules, self._catches, self._rewrites, self._connections = [], [], [], set()
-        self._numbered, self.writes = {}, 0  # Requests so far that change an object; Events don't count.
+        self._numbered, self.writes = {}, 0  # Requests so far that change an object; Events and canaries don't count.
         self._server = _Server(("127.0.0.1", 0), _Handler, bind_and_activate=False)
         self._server.gate = self
         self._server.server_bind()
@@ -113,9 +115,10 @@ class Gate:
             self._numbered[number] = caught
         return caught
 
-    def refuse(self, code, message, when=lambda method, path, headers: True):
-        """Answers such requests with an API error until the function that it returns is called."""
-        rule = (when, code, message)
+    def refuse(self, code, message, when=lambda method, path, headers: True, canaries=False):
+        """Answers such requests with an API error until the function that it returns is called; with `canaries` also
+        those about canaries and the election."""
+        rule = (when, code, message, canaries)
         with self._lock:
             self._rules.append(rule)
         self.end_connections()  # Also of the watches that are open.
@@ -167,8 +170,10 @@ class Gate:
                     return entry[2]
         return None
 
-    def refusal(self, method, path, headers):
-        return next(((code, message) for when, code, message in list(self._rules) if when(method, path, headers)), None)
+    def refusal(self, request, about_canaries):
+        """(code, message) for a request that is refused; None for others. `request`: method, path and headers."""
+        return next(((code, message) for when, code, message, canaries in list(self._rules)
+                     if (canaries or not about_canaries) and when(*request)), None)
 
     def rewritten(self, content):
         for old, new in self._rewrites:
@@ -206,10 +211,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def serve(self):
         gate, method = self.server.gate, self.command
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        refusal = gate.refusal(method, self.path, self.headers)
+        about_canaries = is_about_them(self.path, body)
+        refusal = gate.refusal((method, self.path, self.headers), about_canaries)
         if refusal:
             return self.answer(refusal[0], {"Content-Type": "application/json"}, _status(*refusal))
-        caught = gate.take_catch(method, self.path)
+        caught = None if about_canaries else gate.take_catch(method, self.path)
         fate = caught.hold(body) if caught else FORWARD
         if fate == LOSE:
             return self.hang_up()

@@ -3,6 +3,7 @@
 import itertools
 import json
 
+import canaries
 from kubectl_test import kubectl
 from processes import spawn, stop_process
 from space import LATE_SECONDS, beats, eventually
@@ -39,7 +40,7 @@ class KubectlWatch:
         return name
 
     def events(self):
-        """What it has printed so far, as far as it is whole."""
+        """What it has printed so far, as far as it is whole, but for the canaries."""
         decoder, text, at, events = json.JSONDecoder(), self._output.read_text(), 0, []
         while (at := text.find("{", at)) >= 0:
             try:
@@ -47,7 +48,8 @@ class KubectlWatch:
             except json.JSONDecodeError:
                 assert self._process.poll() is None, text[at:]
                 break
-            events.append(event)
+            if not canaries.is_canary(event["object"]):
+                events.append(event)
         return events
 
     def stories(self):

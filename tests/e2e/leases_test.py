@@ -14,13 +14,14 @@ class WorkerLease:
     """The Lease of one worker, as the protocol of docs/workers.md has it: whoever makes it beats in the status first."""
 
     def __init__(self, space, name, workers):
-        self._rest, self._name, self._workers = Rest(space.server.kubeconfig), name, workers
+        self._rest, self._asking = (Rest(space.server.kubeconfig) for _ in range(2))  # Of different threads.
+        self._name, self._workers = name, workers
         self._path = f"/apis/coordination.k8s.io/v1/namespaces/{space.name}/leases"
         self._stop = threading.Event()
         self._thread = None
 
     def exists(self):
-        return self._rest.get(f"{self._path}/{self._name}").code == 200
+        return self._asking.get(f"{self._path}/{self._name}").code == 200
 
     def renew(self):
         """One renewal; the answer's code, of the first try."""

@@ -1,12 +1,15 @@
-"""Every version of every JobRun on a server, as a watch shows them."""
+"""Every version of every JobRun on a server but the canaries, as a watch shows them."""
 
 import http.client
 import threading
 import time
+import urllib.parse
 
+import canaries
 from rest import Rest
 
 _ALL_RUNS = "/apis/jobrun.dev/v1/jobruns"
+_BUT_CANARIES = {"fieldSelector": f"spec.lane!={canaries.LANE}"}
 _RETRY_SECONDS = 0.2
 _SILENCE_SECONDS_MAX = 60
 
@@ -71,14 +74,14 @@ class Observer:
             time.sleep(_RETRY_SECONDS)
 
     def _follow_once(self, rest):
-        reply = rest.get(_ALL_RUNS)
+        reply = rest.get(f"{_ALL_RUNS}?{urllib.parse.urlencode(_BUT_CANARIES)}")
         if reply.code != 200:
             return
         listed = reply.body
         for run in listed["items"]:
             self._note(run)
         version = listed["metadata"]["resourceVersion"]
-        with rest.watch(_ALL_RUNS, seconds_max=_SILENCE_SECONDS_MAX, resourceVersion=version) as watch:
+        with rest.watch(_ALL_RUNS, _SILENCE_SECONDS_MAX, resourceVersion=version, **_BUT_CANARIES) as watch:
             for event in watch:
                 if event["type"] == "ERROR":
                     return

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from gate import FORWARD, LOSE, LOSE_ANSWER
-from space import LATE_SECONDS, beats, eventually
+from space import AFTER_STOP_SECONDS, LATE_SECONDS, beats, eventually
 from stories import story
 
 STOP_SECONDS_MAX = 8
@@ -28,7 +28,7 @@ def reaped_once_though_killed(space, name, fate, before_next):
     second = space.controller()
     if not before_next:
         assert verdict.forward() == 200
-    ended = space.ends(name, "Stuck", "HeartbeatTimeout", 3 + LATE_SECONDS)
+    ended = space.ends(name, "Stuck", "HeartbeatTimeout", 3 + AFTER_STOP_SECONDS + LATE_SECONDS)
     time.sleep(1)
     by_first = ended.status["verdictID"].startswith(first.process_id)
     assert by_first == (fate != LOSE)
@@ -75,7 +75,7 @@ def test_killed_at_any_moment_ends_in_the_same_state(space):
     last = space.controller()
     for name, (phase, reason) in expected.items():
         if reason:
-            space.ends(name, phase, reason, 9 + LATE_SECONDS)
+            space.ends(name, phase, reason, 9 + AFTER_STOP_SECONDS + LATE_SECONDS)
     space.stays("finished", "Succeeded", 1)
     assert {run.run["metadata"]["name"]: (run.phase, run.status.get("reason")) for run in space.list()} == expected
     assert {name: len(space.verdicts(name)) for name in expected} == {
@@ -87,16 +87,18 @@ def test_killed_at_any_moment_ends_in_the_same_state(space):
 
 @story
 def test_deadlines_survive_restarts(space):
-    """Restarted more often than the limit is long: what counts is the recorded start."""
-    worker = space.claimed("restarted", beats(60), {"deadlineSeconds": 4})
-    deadline = worker.accepted_at + 4 + 2 + LATE_SECONDS
+    """Restarted more often than the limit is long: what counts is the recorded start. Each one lives long enough to
+    write, which none does before its grace."""
+    worker = space.claimed("restarted", beats(60), {"deadlineSeconds": 9})
+    life = AFTER_STOP_SECONDS + 1
+    deadline = worker.accepted_at + 9 + 2 * life + LATE_SECONDS
     ended = None
     while not ended:
         assert time.monotonic() < deadline, "the deadline begins anew with every controller"
         controller = space.controller()
-        ended = space.observer.wait(space.name, "restarted", lambda seen: seen.phase == "Failed", 1)
+        ended = space.observer.wait(space.name, "restarted", lambda seen: seen.phase == "Failed", life)
         controller.kill()
-    assert ended.status["reason"] == "DeadlineExceeded" and ended.at - worker.sent_at >= 4
+    assert ended.status["reason"] == "DeadlineExceeded" and ended.at - worker.sent_at >= 9
 
 
 @story

@@ -5,6 +5,7 @@ import json
 import pathlib
 import time
 
+import canaries
 from controller import Controller
 from gate import Gate
 from observer import Seen
@@ -15,12 +16,22 @@ from workers import Worker
 # How much later than its limit a run may end. The published bound is a second; the rest is for machines that are busy
 # with other things. Nobody waits for it unless something is wrong.
 LATE_SECONDS = 15
+# How much later still when the controller could not see for a while (an outage, a pause, a restart): it leaves each run
+# as long again as that took, two of its intervals at most, from the next beat of a canary, which comes every two seconds.
+AFTER_STOP_SECONDS = 2 * 1 + 2
 TERMINAL = ("Succeeded", "Failed", "Stuck")
 
 
 def beats(timeout, interval=1, **more):
     """The part of a spec that says how long a run may be silent."""
     return {"heartbeat": {"intervalSeconds": interval, "timeoutSeconds": timeout, **more}}
+
+
+def scaled(config):
+    """The same configuration, but for the interval of runs that say nothing of it: after its start a controller leaves
+    each run two of its intervals, for which these tests have no time."""
+    defaults = config.get("defaults", {})
+    return {**config, "defaults": {**defaults, "heartbeat": {"intervalSeconds": 1, **defaults.get("heartbeat", {})}}}
 
 
 def eventually(condition, seconds=LATE_SECONDS):
@@ -40,13 +51,23 @@ class Space:
         self.rest = Rest(server.kubeconfig)
         self.runs = f"/apis/jobrun.dev/v1/namespaces/{name}/jobruns"
         self.shared_controller = shared_controller
-        self.controllers, self._gates, self._workers = [], [], []
+        self.controllers, self._gates, self._workers, self._neighbours = [], [], [], []
         self._numbers = itertools.count(1)
         create_namespace(self.rest, name)
 
+    def neighbour(self, word):
+        """Another namespace, for the same story."""
+        neighbour = Space(self.server, self.observer, f"{self.name}-{word}", self.dir / word)
+        self._neighbours.append(neighbour)
+        return neighbour
+
     def close(self):
         for worker in self._workers:
+            worker.stop_beating()
+        for worker in self._workers:
             worker.fall_silent()
+        for neighbour in self._neighbours:
+            neighbour.close()
         for controller in self.controllers:
             controller.kill()
         for gate in self._gates:
@@ -60,15 +81,15 @@ class Space:
 
     # Processes.
 
-    def controller(self, *flags, kubeconfig=None, config=None, wait=True, environment=None):
-        """A controller of this namespace: started, and ready unless `wait` is False. `config` is put in a file."""
+    def controller(self, *flags, kubeconfig=None, config=None, wait=True, environment=None, canaries_in=None):
+        """A controller of this namespace, with its canary there or elsewhere: started, and ready unless `wait` is False.
+        `config` is put in a file."""
         number = next(self._numbers)
-        if config is not None:
-            path = self.dir / f"config-{number}.yaml"
-            path.write_text(json.dumps(config))
-            flags = ("--config", path, *flags)
+        path = self.dir / f"config-{number}.yaml"
+        path.write_text(json.dumps(scaled(config or {})))
         controller = Controller(self.dir / f"controller-{number}.log", kubeconfig or self.server.kubeconfig,
-                                "--namespace", self.name, *flags, environment=environment)
+                                "--namespace", self.name, "--leader-election-namespace", canaries_in or self.name,
+                                "--config", path, *flags, environment=environment)
         self.controllers.append(controller)
         controller.start(wait)
         return controller.await_ready() if wait else controller
@@ -120,9 +141,10 @@ class Space:
         return Seen(reply.body)
 
     def list(self):
+        """All runs of the namespace but the canaries."""
         reply = self.rest.get(self.runs)
         assert reply.code == 200, reply
-        return [Seen(run) for run in reply.body["items"]]
+        return [Seen(run) for run in reply.body["items"] if not canaries.is_canary(run)]
 
     # What becomes of them.
 
@@ -145,9 +167,9 @@ class Space:
         assert other is None, f"{name} was to stay {phase}: {other.status}"
         assert self.get(name).phase == phase
 
-    def silent_until_reaped(self, worker, name, timeout):
+    def silent_until_reaped(self, worker, name, timeout, late=LATE_SECONDS):
         """The run ends for silence: not before its timeout since the last heartbeat, nor much later."""
-        left = worker.accepted_at + timeout + LATE_SECONDS - time.monotonic()
+        left = worker.accepted_at + timeout + late - time.monotonic()
         ended = self.ends(name, "Stuck", "HeartbeatTimeout", left)
         assert ended.at - worker.sent_at >= timeout, "reaped within its timeout of a heartbeat"
         return ended

@@ -67,13 +67,17 @@ class Worker:
 
     def beat_every(self, seconds):
         """Beats from now on, also through errors, until it falls silent or is fenced (422)."""
+        self._silent.clear()
         self._beating = threading.Thread(target=self._beat_on, args=(seconds,), daemon=True)
         self._beating.start()
         return self
 
+    def stop_beating(self):
+        self._silent.set()
+
     def fall_silent(self):
         """Returns when the last heartbeat has been answered."""
-        self._silent.set()
+        self.stop_beating()
         if self._beating:
             self._beating.join()
 

@@ -83,7 +83,8 @@ class KubeServer:
 
     @property
     def ca_file(self):
-        return str(self.dir / "pki" / "ca.crt")
+        """Whom its clients have to trust; renew_certificate() changes what is in it."""
+        return str(self.dir / "pki" / "trusted.crt")
 
     @property
     def api_log(self):
@@ -94,6 +95,7 @@ class KubeServer:
         self.dir = pathlib.Path(directory).resolve()
         self.dir.mkdir(parents=True, exist_ok=True)
         pki.create(self.dir / "pki")
+        shutil.copy(self.dir / "pki" / "ca.crt", self.ca_file)
         for _ in range(PORT_ATTEMPTS_MAX):
             self.api_port, self.etcd_port, self.peer_port = free_port(), free_port(), free_port()
             shutil.rmtree(self.dir / "etcd", ignore_errors=True)
@@ -136,6 +138,32 @@ class KubeServer:
     def resume(self):
         self._api.send_signal(signal.SIGCONT)
 
+    def pause_etcd(self):
+        """Stops the store in its tracks: what the API server has in its caches can be read, and nothing else goes on."""
+        self._etcd.send_signal(signal.SIGSTOP)
+
+    def resume_etcd(self):
+        self._etcd.send_signal(signal.SIGCONT)
+
+    def refuse_writes(self):
+        """Makes the store read-only, as one that is full: reads, watches and deletions go on, every other write is
+        answered 500."""
+        self._alarm("ACTIVATE")
+
+    def take_writes(self):
+        """Ends refuse_writes()."""
+        self._alarm("DEACTIVATE")
+
+    def renew_certificate(self):
+        """Another CA vouches for the API server from its next restart() on, and no other does. Clients keep their
+        certificates."""
+        pki_dir, other = self.dir / "pki", self.dir / "pki" / "other"
+        shutil.rmtree(other, ignore_errors=True)
+        pki.create(other)
+        for name in ("server.crt", "server.key"):
+            shutil.copy(other / name, pki_dir)
+        shutil.copy(other / "ca.crt", self.ca_file)
+
     def kubeconfig_for(self, user, groups=()):
         """Path of a kubeconfig whose client certificate names this user; RBAC decides what it may do."""
         path = self.dir / f"kubeconfig-{user}"
@@ -146,13 +174,16 @@ class KubeServer:
     def compact(self):
         """Makes every earlier resourceVersion too old to watch from: compacts etcd, empties the watch cache."""
         text = base64.b64encode(b"compaction").decode()
-        revision = self._etcd_call("put", {"key": text, "value": text})["header"]["revision"]
-        self._etcd_call("compaction", {"revision": revision, "physical": True})
+        revision = self._etcd_call("kv/put", {"key": text, "value": text})["header"]["revision"]
+        self._etcd_call("kv/compaction", {"revision": revision, "physical": True})
         self.restart()
 
+    def _alarm(self, action):
+        (member,) = self._etcd_call("cluster/member/list", {})["members"]
+        self._etcd_call("maintenance/alarm", {"action": action, "memberID": member["ID"], "alarm": "NOSPACE"})
+
     def _etcd_call(self, method, body):
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.etcd_port}/v3/kv/{method}", data=json.dumps(body).encode())
+        request = urllib.request.Request(f"http://127.0.0.1:{self.etcd_port}/v3/{method}", data=json.dumps(body).encode())
         with urllib.request.urlopen(request, timeout=10) as reply:
             return json.load(reply)
 

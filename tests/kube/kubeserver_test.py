@@ -2,8 +2,10 @@
 
 import os
 import pathlib
+import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -20,15 +22,16 @@ RUNS = "/apis/jobrun.dev/v1/namespaces/default/jobruns"
 GONE_SECONDS_MAX = 10
 
 
-@pytest.fixture(autouse=True)
-def only_the_real_one(request):
+@pytest.fixture(autouse=True, scope="module")
+def only_the_real_one():
     if "kube" not in servers.selected():
         pytest.skip("JOBRUN_TEST_SERVERS does not name kube")
 
 
-@pytest.fixture
-def kube(tmp_path):
-    running = servers.start("kube", tmp_path)
+@pytest.fixture(scope="module")
+def kube(tmp_path_factory):
+    """One for all tests that leave it as they found it."""
+    running = servers.start("kube", tmp_path_factory.mktemp("kube"))
     yield running
     running.stop()
 
@@ -64,12 +67,55 @@ def test_data_address_and_version_survive_a_kill(kube):
 
 
 def test_paused_server_keeps_its_connections_and_says_nothing(kube):
-    with Rest(kube.kubeconfig).watch(RUNS, seconds_max=1, timeoutSeconds=30) as watch:
+    with Rest(kube.kubeconfig).watch(RUNS, seconds_max=1, timeoutSeconds=30, fieldSelector="metadata.name=none") as watch:
         kube.pause()
-        with pytest.raises(TimeoutError):
-            next(watch)
-        kube.resume()
+        try:
+            with pytest.raises(TimeoutError):
+                next(watch)
+        finally:
+            kube.resume()
     assert Rest(kube.kubeconfig).get(RUNS).code == 200
+
+
+def test_stopped_etcd_leaves_what_is_in_the_caches(kube):
+    rest = Rest(kube.kubeconfig)
+    assert rest.post(RUNS, jobrun("cached")).code == 201
+    assert rest.get(RUNS).code == 200  # Waits for the cache to have seen it.
+    kube.pause_etcd()
+    try:
+        cached = rest.get(f"{RUNS}?resourceVersion=0")
+        assert "cached" in [run["metadata"]["name"] for run in cached.body["items"]]
+        assert rest.merge(f"{RUNS}/cached/status?timeout=2s", {"status": {"phase": "Failed"}}).code == 504
+    finally:
+        kube.resume_etcd()
+    assert rest.get(f"{RUNS}/cached").code == 200
+
+
+def test_etcd_that_refuses_writes_is_read_all_the_same(kube):
+    rest = Rest(kube.kubeconfig)
+    assert rest.post(RUNS, jobrun("read-only")).code == 201
+    kube.refuse_writes()
+    try:
+        refused = rest.merge(f"{RUNS}/read-only/status", {"status": {"phase": "Failed"}})
+        assert refused.code == 500 and "space exceeded" in refused.message
+        assert "status" not in rest.get(f"{RUNS}/read-only").body
+        assert rest.post(RUNS, jobrun("refused")).code == 500
+        assert rest.delete(f"{RUNS}/read-only").code == 200
+    finally:
+        kube.take_writes()
+    assert rest.post(RUNS, jobrun("read-only")).code == 201
+
+
+def test_renewed_certificate_needs_the_other_ca(kube, tmp_path):
+    rest = Rest(kube.kubeconfig)
+    old = shutil.copy(kube.ca_file, tmp_path)
+    kube.renew_certificate()
+    kube.restart()
+    rest.close()
+    assert rest.get(RUNS).code == 200, "the kubeconfig names the file that has the other CA now"
+    with pytest.raises(ssl.SSLCertVerificationError):
+        ssl.create_default_context(cafile=old).wrap_socket(
+            socket.create_connection(("127.0.0.1", kube.api_port)), server_hostname="localhost")
 
 
 def test_user_without_a_role_is_forbidden(kube):

@@ -40,7 +40,7 @@ class Rest:
         cluster = _named(config, "clusters", "cluster", context["cluster"])
         user = _named(config, "users", "user", context.get("user")) or {}
         self._address = urllib.parse.urlsplit(cluster["server"])
-        self._tls = _tls_context(cluster, user) if self._address.scheme == "https" else None
+        self._cluster, self._user = cluster, user
         self._headers = {"User-Agent": user_agent, "Accept": "application/json"}
         if "token" in user:
             self._headers["Authorization"] = f"Bearer {user['token']}"
@@ -95,8 +95,8 @@ class Rest:
 
     def _connect(self, timeout):
         host, port = self._address.hostname, self._address.port
-        if self._tls:
-            return http.client.HTTPSConnection(host, port, timeout=timeout, context=self._tls)
+        if self._address.scheme == "https":  # The files are read anew: a CA may have been replaced.
+            return http.client.HTTPSConnection(host, port, timeout=timeout, context=_tls_context(self._cluster, self._user))
         return http.client.HTTPConnection(host, port, timeout=timeout)
 
 
