@@ -32,8 +32,7 @@ class Canaries::Watch final : public CollectionWatch {
   Watch(CollectionWatch::Parts parts, Canaries& canaries, WatchScope scope, std::uint64_t seed)
       : CollectionWatch(
             parts, std::move(scope),
-            {.what = "canaries, so nothing tells whether workers can write",
-             .if_missing = "it is not installed there: kubectl apply -f crds/jobruns.yaml",
+            {.if_missing = "it is not installed there: kubectl apply -f crds/jobruns.yaml",
              .if_forbidden = "the controller needs get, list and watch on jobruns.jobrun.dev in "
                              "the namespace of its canaries"},
             seed),
@@ -65,6 +64,11 @@ Canaries::Canaries(Parts parts, Replica replica, std::uint64_t seed)
 Canaries::~Canaries() = default;
 
 CollectionWatch* Canaries::TheWatch() const { return watch_.get(); }
+
+const std::string& Canaries::Problem() const {
+  if (watch_ && !watch_->Problem().empty()) return watch_->Problem();
+  return problem_;
+}
 
 void Canaries::Start() {
   if (watch_) watch_->Machine().Start(core_.now.mono);

@@ -54,8 +54,8 @@ class Canaries {
   [[nodiscard]] CollectionWatch* TheWatch() const;
   // Their namespace does not exist.
   [[nodiscard]] bool IsHomeless() const { return homeless_; }
-  // Why the own canary does not beat; empty when it does.
-  [[nodiscard]] const std::string& Problem() const { return problem_; }
+  // Why no canary is seen, or the own one does not beat; empty when all is well.
+  [[nodiscard]] const std::string& Problem() const;
 
  private:
   class Watch;
