@@ -10,10 +10,10 @@ namespace {
 
 namespace ondemand = json::ondemand;
 
-// client-go's name for the managers that were merged because there were too many.
+// The API server's name for managers that it merged because there were too many.
 constexpr std::string_view kMergedManagers = "ancient-changes";
 
-// One entry of the list; null and absent are alike.
+// One entry of the list. Of its texts null and absent are alike.
 struct Entry {
   std::string_view manager{};
   std::string_view subresource{};
@@ -30,10 +30,9 @@ class StampReader {
 
   bool ReadEntry(ondemand::value& value) {
     Entry entry;
-    const bool sound = json::IsObject(value) &&
-                       EachPlainField(value, [&](std::string_view key, ondemand::value& each) {
-                         return ReadField(key, each, entry);
-                       });
+    const bool sound = EachPlainField(value, [&](std::string_view key, ondemand::value& each) {
+      return ReadField(key, each, entry);
+    });
     if (!sound || entry.fields_type != "FieldsV1") return false;
     if (!entry.owns || entry.manager == kMergedManagers) return true;
     const std::optional<ServerTime> time = ParseRfc3339(entry.time);
@@ -46,7 +45,8 @@ class StampReader {
   std::optional<ServerTime> latest{};
 
  private:
-  // A key with escapes is not compared (json::Key): it might be one of those that are looked for.
+  // False for what is no object, and at a key with escapes: json::Key leaves them, so it might be
+  // one of those that are looked for.
   template <class Each>
   static bool EachPlainField(ondemand::value& value, Each&& each) {
     return json::EachField(value, [&](std::string_view key, ondemand::value& field) {
@@ -64,16 +64,13 @@ class StampReader {
 
   // {"f:status": {"f:lastHeartbeatAt": {}, …}, …}
   bool ReadFieldSet(ondemand::value& value, bool& owns) const {
-    if (json::IsNull(value)) return true;
-    return json::IsObject(value) &&
-           EachPlainField(value, [&](std::string_view key, ondemand::value& fields) {
-             if (key != "f:status") return true;
-             return json::IsObject(fields) &&
-                    EachPlainField(fields, [&](std::string_view name, ondemand::value&) {
-                      owns = owns || name == field_;
-                      return true;
-                    });
-           });
+    return EachPlainField(value, [&](std::string_view key, ondemand::value& fields) {
+      if (key != "f:status") return true;
+      return EachPlainField(fields, [&](std::string_view name, ondemand::value&) {
+        owns = owns || name == field_;
+        return true;
+      });
+    });
   }
 
   bool TakeText(ondemand::value& value, std::string_view& into) {

@@ -107,7 +107,9 @@ bool ObjectReader::ReadMetadataField(std::string_view key, ondemand::value& valu
 bool ObjectReader::ReadManagedFields(ondemand::value& value) {
   run_.managed_fields = {};
   if (!IsArray(value)) return true;
-  const std::optional<std::string_view> raw = RawValue(value);
+  ondemand::array list;
+  if (value.get_array().get(list) != simdjson::SUCCESS) return false;
+  const std::optional<std::string_view> raw = RawArray(list);
   if (raw) run_.managed_fields = *raw;
   return raw.has_value();
 }
