@@ -49,11 +49,16 @@ struct Driver::Performer {
   void operator()(const jobrun::Count& effect) const { driver.Count(effect); }
   void operator()(EmitEvent& effect) const {
     if (!effect.at) effect.at = driver.parts_.wall();
+    if (effect.subject == EventSubject::kPod && effect.name.empty()) {
+      if (!driver.parts_.own_pod) return;
+      Regard(*driver.parts_.own_pod, effect);
+    }
     driver.recorder_.Record(std::move(effect), driver.parts_.clocks().mono, driver.recorded_);
   }
   void operator()(const LogLine& effect) const { driver.log_.Write(effect); }
   void operator()(Answer& effect) const { driver.Deliver(effect); }
-  void operator()(const Exit&) const {
+  void operator()(const Exit& effect) const {
+    driver.cause_ = effect.cause;
     driver.stopped_ = true;
     driver.parts_.stop_loop();
   }
@@ -177,6 +182,11 @@ void Driver::Count(const jobrun::Count& count) {
 }
 
 void Driver::Deliver(Answer& answer) {
+  if (const auto asking = explaining_.find(answer.id); asking != explaining_.end()) {
+    asking->second(answer.explanation);
+    explaining_.erase(asking);
+    return;
+  }
   const auto waiting = scrapes_.find(answer.id);
   if (waiting == scrapes_.end()) return;
   const Mono taken_at = answer.snapshot.taken_at;
@@ -206,6 +216,16 @@ void Driver::AskGauges(std::function<void(const Gauges&)> done) {
     Turn(ScrapeAsked{id});
     // The engine answers within the turn; one that does not has nothing to say.
     scrapes_.erase(id);
+  });
+}
+
+void Driver::AskExplanation(std::string name_space, std::string name,
+                            std::function<void(const Explained&)> done) {
+  Ask([this, name_space = std::move(name_space), name = std::move(name), done = std::move(done)] {
+    const std::uint64_t id = next_scrape_++;
+    explaining_.emplace(id, done);
+    Turn(ExplainAsked{.id = id, .name_space = name_space, .name = name});
+    explaining_.erase(id);
   });
 }
 

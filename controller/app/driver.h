@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -12,6 +13,7 @@
 
 #include "controller/app/event_recorder.h"
 #include "controller/app/metrics.h"
+#include "controller/app/own_pod.h"
 #include "controller/base/log.h"
 #include "controller/base/time.h"
 #include "controller/engine/engine.h"
@@ -33,10 +35,12 @@ struct DriverParts {
   // Any thread.
   std::function<Clocks()> clocks{};
   std::function<ServerTime()> wall{};
+  // What Events about the controller itself regard; without it they are left out.
+  std::optional<OwnPod> own_pod{};
   // Which process this is, for Events; random enough to seed their jitter.
   std::string process_id{};
 };
-[[nodiscard]] DriverParts PartsOf(Engine& engine, EventLoop& loop, std::string process_id);
+[[nodiscard]] DriverParts PartsOf(Engine& engine, EventLoop& loop);
 
 // Belongs to the loop's thread, except where it says otherwise.
 class Driver final : public TransportSink {
@@ -70,6 +74,13 @@ class Driver final : public TransportSink {
   // Any thread. `done` is called on the loop's thread; never, when the loop is stuck or gone.
   void AskGauges(std::function<void(const Gauges&)> done);
   void AskHealth(std::function<void(const Health&)> done);
+  // Nothing: no such run is known.
+  using Explained = std::optional<Explanation>;
+  void AskExplanation(std::string name_space, std::string name,
+                      std::function<void(const Explained&)> done);
+  // Why the engine has finished, once the loop has stopped.
+  [[nodiscard]] ExitCause Cause() const { return cause_; }
+
   // Any thread. The time since the loop last finished a turn.
   [[nodiscard]] Nanos SinceTurn() const;
 
@@ -95,11 +106,13 @@ class Driver final : public TransportSink {
   Effects recorded_{};  // what the recorder asks for, while the engine's effects are performed
   bool in_turn_{false};
   bool stopped_{false};
+  ExitCause cause_{ExitCause::kStopped};
   Mono engine_wake_{Mono::max()};
   Mono stop_deadline_{Mono::max()};
   std::size_t lanes_{0};
   std::uint64_t next_scrape_{1};
   std::unordered_map<std::uint64_t, std::function<void(const Gauges&)>> scrapes_{};
+  std::unordered_map<std::uint64_t, std::function<void(const Explained&)>> explaining_{};
   std::unordered_map<RequestId, Method> requests_{};
   std::unordered_set<StreamId> opening_{};
   std::atomic<int> asks_{0};

@@ -5,7 +5,7 @@
 
 namespace jobrun {
 
-DriverParts PartsOf(Engine& engine, EventLoop& loop, std::string process_id) {
+DriverParts PartsOf(Engine& engine, EventLoop& loop) {
   return {.step = [&engine](const Clocks& clocks, const Input& input,
                             Effects& effects) { engine.Step(clocks, input, effects); },
           .health = [&engine] { return engine.CheckHealth(); },
@@ -17,8 +17,7 @@ DriverParts PartsOf(Engine& engine, EventLoop& loop, std::string process_id) {
               },
           .stop_loop = [&loop] { loop.Stop(); },
           .clocks = [] { return ReadClocks(); },
-          .wall = [] { return ReadWallClock(); },
-          .process_id = std::move(process_id)};
+          .wall = [] { return ReadWallClock(); }};
 }
 
 }  // namespace jobrun

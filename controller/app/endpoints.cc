@@ -3,6 +3,8 @@
 #include <map>
 #include <utility>
 
+#include "controller/wire/explanation_writer.h"
+
 namespace jobrun {
 namespace {
 
@@ -37,6 +39,30 @@ ServerReply Verdict(const std::vector<Check>& checks, bool verbose) {
   return reply;
 }
 
+ServerReply Said(int status, std::string what) {
+  return {.status = status, .body = std::move(what) + '\n'};
+}
+
+void Explain(Driver& driver, const HttpQuery& query, ServerReplier reply) {
+  if (!query.from_loopback) {
+    return reply(
+        [] { return Said(403, "explanations are given to clients of this machine only"); });
+  }
+  const std::string run = query.Get("run").value_or("");
+  const std::size_t slash = run.find('/');
+  if (slash == std::string::npos) {
+    return reply([] { return Said(400, "expected ?run=NAMESPACE/NAME"); });
+  }
+  driver.AskExplanation(run.substr(0, slash), run.substr(slash + 1),
+                        [run, reply = std::move(reply)](const Driver::Explained& explained) {
+                          reply([run, explained] {
+                            if (!explained) return Said(404, "no run of this name is known");
+                            return ServerReply{.content_type = "application/json",
+                                               .body = WriteExplanation(*explained) + '\n'};
+                          });
+                        });
+}
+
 }  // namespace
 
 ServerReply LivenessReply(Nanos since_turn, bool verbose) {
@@ -68,7 +94,10 @@ HttpRoutes MetricsRoutes(Driver& driver, const Metrics& metrics) {
       });
     });
   };
-  return {{"/metrics", scrape}};
+  const auto explain = [&driver](const HttpQuery& query, ServerReplier reply) {
+    Explain(driver, query, std::move(reply));
+  };
+  return {{"/metrics", scrape}, {"/debug/explain", explain}};
 }
 
 HttpRoutes ProbeRoutes(Driver& driver) {

@@ -1,4 +1,4 @@
-// What the controller serves over HTTP: /metrics, /healthz, /livez, /readyz.
+// What the controller serves over HTTP: /metrics, /debug/explain, /healthz, /livez, /readyz.
 #pragma once
 
 #include <memory>
@@ -22,6 +22,11 @@ inline constexpr Nanos kStuckAfter = std::chrono::seconds(30);
 // /readyz: 200 once all runs have been seen and nothing is in the way, else 503 and why. Held lanes
 // are told, but don't count.
 [[nodiscard]] ServerReply ReadinessReply(const Health& health, bool verbose);
+
+// /debug/explain?run=NAMESPACE/NAME, next to /metrics: all that the verdict on a run rests on, as
+// JSON (wire/explanation_writer.h). To clients of this machine only: it tells of runs that not
+// everybody may read. 400 without such a parameter, 403 for others, 404 for a run that is not
+// known.
 
 // The driver and the metrics must outlive the server.
 [[nodiscard]] HttpRoutes MetricsRoutes(Driver& driver, const Metrics& metrics);

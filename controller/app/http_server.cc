@@ -57,6 +57,16 @@ HttpQuery ParseTarget(std::string_view target) {
 }
 
 // Where the server posts to while it lives: what outlives it asks here first.
+bool IsFromLoopback(const tcp::socket& socket) {
+  error_code error;
+  const asio::ip::address client = socket.remote_endpoint(error).address();
+  if (error) return false;
+  if (client.is_v6() && client.to_v6().is_v4_mapped()) {
+    return asio::ip::make_address_v4(asio::ip::v4_mapped, client.to_v6()).is_loopback();
+  }
+  return client.is_loopback();
+}
+
 struct Mailbox {
   std::mutex mutex{};
   asio::io_context* io{nullptr};
@@ -195,7 +205,8 @@ void HttpServer::Impl::Session::OnHeader(const error_code& error) {
 
 void HttpServer::Impl::Session::Dispatch(const http::request<http::empty_body>& request) {
   const auto target = request.target();
-  const HttpQuery query = ParseTarget({target.data(), target.size()});
+  HttpQuery query = ParseTarget({target.data(), target.size()});
+  query.from_loopback = IsFromLoopback(stream_.socket());
   const auto route = server_.routes.find(query.path);
   if (route == server_.routes.end()) return Write(Plain(404, "not found"));
 
@@ -357,16 +368,5 @@ std::string HttpServer::Address() const {
 }
 
 std::uint16_t HttpServer::Port() const { return impl_->acceptor.local_endpoint().port(); }
-
-bool HttpQuery::Has(std::string_view name) const {
-  std::string_view rest = query;
-  while (!rest.empty()) {
-    const std::size_t end = std::min(rest.find('&'), rest.size());
-    const std::string_view parameter = rest.substr(0, end);
-    if (parameter.substr(0, parameter.find('=')) == name) return true;
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-  }
-  return false;
-}
 
 }  // namespace jobrun

@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -17,11 +18,14 @@
 namespace jobrun {
 
 struct HttpQuery {
-  std::string path{};   // as sent, not decoded
-  std::string query{};  // what stands behind '?', as sent
+  std::string path{};         // as sent, not decoded
+  std::string query{};        // what stands behind '?', as sent
+  bool from_loopback{false};  // the client is on this machine (or in this pod)
 
   // "verbose", "verbose=1" among the parameters.
   [[nodiscard]] bool Has(std::string_view name) const;
+  // The first parameter of this name, percent-decoded; nothing: there is none, or it is malformed.
+  [[nodiscard]] std::optional<std::string> Get(std::string_view name) const;
 };
 
 struct ServerReply {

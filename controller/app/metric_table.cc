@@ -41,6 +41,8 @@ constexpr std::array<LabelRow, 2> kReconcileLabels = {
     {{"controller", kControllerNames, {}}, {"result", kReconcileResultNames, {}}}};
 constexpr std::array<LabelRow, 1> kCheckResult = {{{"result", kExecutorCheckNames, {}}}};
 constexpr std::array<LabelRow, 1> kEventResult = {{{"result", kEventResultNames, {}}}};
+constexpr std::array<LabelRow, 1> kStopCause = {{{"cause", kSilenceStopNames, {}}}};
+constexpr std::array<LabelRow, 1> kLeaseName = {{{"name", {}, "the Lease's name"}}};
 constexpr std::array<LabelRow, 3> kRequestLabels = {
     {{"code", {}, "the HTTP status, or `<error>` when no whole answer came"},
      {"method", kMethodNames, {}},
@@ -143,6 +145,21 @@ constexpr std::array<MetricRow, kMetricIdCount> kTable = {{
      "they are.",
      kEventResult,
      {}},
+    {MetricId::kCanaryRoundTrip,
+     "jobrun_canary_round_trip_seconds",
+     kHistogram,
+     "Time from the send of this replica's canary's beat until its watch showed it: how far behind "
+     "we see.",
+     {},
+     kLagBuckets},
+    {MetricId::kSilenceStops,
+     "jobrun_silence_stops_total",
+     kCounter,
+     "How often time passed that does not count as silence: no canary's beat was seen, our own "
+     "loop "
+     "did not run, the machine was suspended.",
+     kStopCause,
+     {}},
     {MetricId::kRequests,
      "rest_client_requests_total",
      kCounter,
@@ -164,6 +181,19 @@ constexpr std::array<MetricRow, kMetricIdCount> kTable = {{
      kGauge,
      "1 while silence does not count because heartbeats could not be seen.",
      {},
+     {}},
+    {MetricId::kBreakerOpen,
+     "jobrun_breaker_open",
+     kGauge,
+     "1 while verdicts on silence are held because too many runs of the lane fell silent together; "
+     "lane `*`: of all lanes.",
+     kLaneOnly,
+     {}},
+    {MetricId::kLeaderMaster,
+     "leader_election_master_status",
+     kGauge,
+     "1 while this replica holds the Lease, and without election; only then it writes.",
+     kLeaseName,
      {}},
     {MetricId::kConfigReload,
      "jobrun_config_last_reload_successful",
@@ -218,6 +248,7 @@ static_assert(static_cast<int>(Metric::kReaps) == static_cast<int>(MetricId::kRe
 static_assert(static_cast<int>(Metric::kDetectionLag) == static_cast<int>(MetricId::kDetectionLag));
 static_assert(static_cast<int>(Metric::kReconcile) == static_cast<int>(MetricId::kReconcile));
 static_assert(static_cast<int>(Metric::kEvents) == static_cast<int>(MetricId::kEvents));
+static_assert(static_cast<int>(Metric::kSilenceStops) == static_cast<int>(MetricId::kSilenceStops));
 
 std::string FormatSeconds(double seconds) {
   std::array<char, 32> text{};

@@ -29,11 +29,15 @@ enum class MetricId : std::uint8_t {
   kReconcile,
   kExecutorChecks,
   kEvents,
+  kCanaryRoundTrip,
+  kSilenceStops,
   kRequests,
   kRequestDuration,
   kRuns,
   kOldestHeartbeat,
   kSilenceClockStopped,
+  kBreakerOpen,
+  kLeaderMaster,
   kConfigReload,
   kLastSweep,
   kQueueDepth,
@@ -45,7 +49,7 @@ enum class MetricId : std::uint8_t {
   kProcessOpenFds,
   kProcessMaxFds,
 };
-inline constexpr std::size_t kMetricIdCount = 30;
+inline constexpr std::size_t kMetricIdCount = 34;
 
 enum class SeriesKind : std::uint8_t { kCounter, kGauge, kHistogram };
 

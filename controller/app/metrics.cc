@@ -85,6 +85,16 @@ MetricFamily OldestHeartbeatFamily(const Gauges& gauges) {
   return FamilyOf(MetricId::kOldestHeartbeat, std::move(metrics));
 }
 
+MetricFamily BreakerFamily(const Snapshot& snapshot) {
+  std::map<std::string, bool> lanes = {{"*", snapshot.breaker_open_for_all}};
+  for (const auto& lane : snapshot.lanes) lanes[lane.lane] |= lane.breaker_open;
+  std::vector<ClientMetric> metrics;
+  for (const auto& [lane, open] : lanes) {
+    metrics.push_back(GaugeOf({{"lane", lane}}, open ? 1 : 0));
+  }
+  return FamilyOf(MetricId::kBreakerOpen, std::move(metrics));
+}
+
 void AppendProcess(std::vector<MetricFamily>& families, const ProcessStats& stats) {
   const std::pair<MetricId, double> values[] = {{MetricId::kProcessCpu, stats.cpu_seconds},
                                                 {MetricId::kProcessResident, stats.resident_bytes},
@@ -124,12 +134,14 @@ struct Metrics::Impl {
 
   std::string version;
   std::string api_host;
+  std::string lease;
   prometheus::Registry registry{};
   // By Metric; each has at most a lane and one more label with known values.
   std::array<Series, kMetricCount> series{};
   std::size_t lanes{0};
   std::atomic<bool> config_in_force{true};
   Histogram* detection_lag{nullptr};
+  Histogram* canary_round_trip{nullptr};
   prometheus::Family<Counter>* requests{nullptr};
   std::unordered_map<int, Counter*> request_counters{};
   std::array<Histogram*, 5> request_durations{};
@@ -149,6 +161,11 @@ Histogram& MakeHistogram(prometheus::Family<Histogram>& family, MetricId id,
   return family.Add(labels, Histogram::BucketBoundaries(row.buckets.begin(), row.buckets.end()));
 }
 
+// One without labels.
+Histogram& MakeHistogram(MetricId id, prometheus::Registry& registry) {
+  return MakeHistogram(MakeFamily(prometheus::BuildHistogram(), id, registry), id, {});
+}
+
 std::string MethodLabel(Method method) {
   return std::string(
       RowOf(MetricId::kRequestDuration).labels[0].values[static_cast<std::size_t>(method)]);
@@ -156,11 +173,11 @@ std::string MethodLabel(Method method) {
 
 }  // namespace
 
-Metrics::Metrics(const std::string& version, std::string api_host)
-    : impl_(std::make_unique<Impl>()) {
+Metrics::Metrics(MetricsOptions options) : impl_(std::make_unique<Impl>()) {
   Impl& m = *impl_;
-  m.version = version;
-  m.api_host = std::move(api_host);
+  m.version = std::move(options.version);
+  m.api_host = std::move(options.api_host);
+  m.lease = std::move(options.lease);
   for (std::size_t i = 0; i < kMetricCount; ++i) {
     const MetricRow& row = MetricTable()[i];
     if (row.kind != SeriesKind::kCounter) continue;
@@ -170,8 +187,8 @@ Metrics::Metrics(const std::string& version, std::string api_host)
     }
     if (!HasLane(row)) Impl::AppendCounters(m.series[i], row, "");
   }
-  auto& lag = MakeFamily(prometheus::BuildHistogram(), MetricId::kDetectionLag, m.registry);
-  m.detection_lag = &MakeHistogram(lag, MetricId::kDetectionLag, {});
+  m.detection_lag = &MakeHistogram(MetricId::kDetectionLag, m.registry);
+  m.canary_round_trip = &MakeHistogram(MetricId::kCanaryRoundTrip, m.registry);
 
   m.requests = &MakeFamily(prometheus::BuildCounter(), MetricId::kRequests, m.registry);
   auto& took = MakeFamily(prometheus::BuildHistogram(), MetricId::kRequestDuration, m.registry);
@@ -219,6 +236,9 @@ void Metrics::SetLanes(const std::vector<std::string>& lanes) {
 
 void Metrics::Apply(const Count& count) {
   if (count.metric == Metric::kDetectionLag) return impl_->detection_lag->Observe(count.value);
+  if (count.metric == Metric::kCanaryRoundTrip) {
+    return impl_->canary_round_trip->Observe(count.value);
+  }
   const auto metric = static_cast<std::size_t>(count.metric);
   const Impl::Series& series = impl_->series[metric];
   const std::size_t lane = HasLane(MetricTable()[metric]) ? count.lane : 0;
@@ -244,6 +264,9 @@ std::string Metrics::Render(const Gauges& gauges) const {
   families.push_back(RunsFamily(gauges.snapshot));
   families.push_back(OldestHeartbeatFamily(gauges));
   single(MetricId::kSilenceClockStopped, gauges.snapshot.silence_clock_stopped ? 1 : 0);
+  families.push_back(BreakerFamily(gauges.snapshot));
+  families.push_back(FamilyOf(MetricId::kLeaderMaster, {GaugeOf({{"name", impl_->lease}},
+                                                                gauges.snapshot.leading ? 1 : 0)}));
   single(MetricId::kConfigReload, impl_->config_in_force ? 1 : 0);
   single(MetricId::kLastSweep,
          gauges.last_sweep == Mono{} ? 0 : UnixSeconds(gauges.last_sweep, gauges));

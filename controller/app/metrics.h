@@ -22,10 +22,15 @@ struct Gauges {
   std::optional<ProcessStats> process{};
 };
 
+struct MetricsOptions {
+  std::string version{};
+  std::string api_host{};  // "10.0.0.1:6443", a label of rest_client_requests_total
+  std::string lease{};     // a label of leader_election_master_status
+};
+
 class Metrics {
  public:
-  // `api_host`: "10.0.0.1:6443", a label of rest_client_requests_total.
-  Metrics(const std::string& version, std::string api_host);
+  explicit Metrics(MetricsOptions options);
   ~Metrics();
   Metrics(const Metrics&) = delete;
   Metrics& operator=(const Metrics&) = delete;

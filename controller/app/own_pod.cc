@@ -12,11 +12,27 @@ std::optional<OwnPod> FindOwnPod(const Environment& environment,
   return pod;
 }
 
-EmitEvent TellBadConfig(const OwnPod& pod, const std::string& error) {
+void Regard(const OwnPod& pod, EmitEvent& event) {
+  event.name_space = pod.name_space;
+  event.name = pod.name;
+  event.uid = pod.uid;
+}
+
+std::string IdentityOf(const std::optional<OwnPod>& pod, std::string host,
+                       const std::string& process_id) {
+  constexpr std::size_t kHostBytesMax = 63;
+  if (pod && !pod->uid.IsNone()) return FormatUid(pod->uid);
+  host = host.substr(0, kHostBytesMax);
+  for (char& c : host) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    const bool good = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+    if (!good) c = '-';
+  }
+  return "on-" + host + "-" + process_id;
+}
+
+EmitEvent TellBadConfig(const std::string& error) {
   return {.subject = EventSubject::kPod,
-          .name_space = pod.name_space,
-          .name = pod.name,
-          .uid = pod.uid,
           .severity = EventSeverity::kWarning,
           .reason = "InvalidConfiguration",
           .action = "Reload",

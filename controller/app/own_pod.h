@@ -22,7 +22,16 @@ struct OwnPod {
 [[nodiscard]] std::optional<OwnPod> FindOwnPod(const Environment& environment,
                                                const std::string& credentials_namespace);
 
-// The Event for a configuration that was not taken; `error` names file, line and column.
-[[nodiscard]] EmitEvent TellBadConfig(const OwnPod& pod, const std::string& error);
+// Makes it the one that the event regards.
+void Regard(const OwnPod& pod, EmitEvent& event);
+
+// The Event for a configuration that was not taken; `error` names file, line and column. It regards
+// the own pod, which has no name in it yet.
+[[nodiscard]] EmitEvent TellBadConfig(const std::string& error);
+
+// Which process this is among the controller's replicas: the pod's uid, so that a container that is
+// restarted is the same one; elsewhere `host` and `process_id`, cut to what names may hold.
+[[nodiscard]] std::string IdentityOf(const std::optional<OwnPod>& pod, std::string host,
+                                     const std::string& process_id);
 
 }  // namespace jobrun

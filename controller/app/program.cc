@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <csignal>
 #include <cstdlib>
 #include <exception>
@@ -71,7 +72,6 @@ class ConfigWatch {
     Driver& driver;
     Metrics& metrics;
     LogSink& log;
-    std::optional<OwnPod> pod;
   };
   ConfigWatch(EventLoop& loop, ConfigFile& file, Told told)
       : timer_(loop), file_(file), told_(std::move(told)) {
@@ -100,7 +100,7 @@ class ConfigWatch {
     told_.log.Write({LogLevel::kError,
                      "the new configuration holds a mistake; the one before it stays in force",
                      {{"error", error}}});
-    if (told_.pod) told_.driver.Tell(TellBadConfig(*told_.pod, error));
+    told_.driver.Tell(TellBadConfig(error));
   }
 
   Timer timer_;
@@ -132,6 +132,36 @@ void StopOnSignals(EventLoop& loop, Driver*& driver, LogSink& log) {
   });
 }
 
+Replica ReplicaOf(const Flags& flags, const std::optional<OwnPod>& pod,
+                  const Credentials& credentials, const std::string& process_id) {
+  std::array<char, 256> host{};
+  gethostname(host.data(), host.size() - 1);
+  Replica replica{.identity = IdentityOf(pod, host.data(), process_id)};
+  replica.name_space = flags.election_namespace;
+  if (replica.name_space.empty()) replica.name_space = credentials.name_space;
+  if (replica.name_space.empty()) replica.name_space = "default";
+  if (flags.leader_elect) replica.lease = flags.election_id;
+  return replica;
+}
+
+int Leave(ExitCause cause, LogSink& log) {
+  switch (cause) {
+    case ExitCause::kStopped:
+      break;
+    case ExitCause::kLeaseLost:
+      log.Write({LogLevel::kError,
+                 "the Lease was lost while writes were under way; another may lead by now"});
+      return kExitLeaseLost;
+    case ExitCause::kNamespaceMissing:
+      log.Write({LogLevel::kError,
+                 "the namespace of the canaries does not exist: create it, or name another with "
+                 "--leader-election-namespace"});
+      return kExitCredentials;
+  }
+  log.Write({LogLevel::kInfo, "stopped"});
+  return kExitStopped;
+}
+
 int Run(const Flags& flags, LogSink& log) {
   EventLoop loop;
   Driver* stopped_driver = nullptr;
@@ -145,7 +175,6 @@ int Run(const Flags& flags, LogSink& log) {
   auto credentials = ReadCredentials(flags, log);
   if (!credentials) return Fail(log, kExitCredentials, "credentials", credentials.error());
 
-  const auto pod = FindOwnPod(ReadEnvironment, credentials->name_space);
   const std::string process_id = HexOf(RandomBits());
   log.Write({LogLevel::kInfo,
              "starting",
@@ -155,13 +184,20 @@ int Run(const Flags& flags, LogSink& log) {
               {"process", process_id}}});
 
   const int in_flight = std::clamp(settings->rate_limit.in_flight, 1, kDataConnectionsMax);
+  const auto pod = FindOwnPod(ReadEnvironment, credentials->name_space);
   Engine engine({.scopes = flags.scopes,
                  .process_id = process_id,
                  .seed = RandomBits(),
+                 .replica = ReplicaOf(flags, pod, *credentials, process_id),
                  .settings = std::move(settings).value()},
                 ReadClocks());
-  Metrics metrics(JOBRUN_VERSION, credentials->server.Authority());
-  Driver driver(PartsOf(engine, loop, process_id), metrics, log);
+  Metrics metrics({.version = JOBRUN_VERSION,
+                   .api_host = credentials->server.Authority(),
+                   .lease = flags.election_id});
+  DriverParts parts = PartsOf(engine, loop);
+  parts.own_pod = pod;
+  parts.process_id = process_id;
+  Driver driver(std::move(parts), metrics, log);
   stopped_driver = &driver;
   auto transport =
       MakeTransport(loop, std::move(credentials).value(),
@@ -177,10 +213,9 @@ int Run(const Flags& flags, LogSink& log) {
 
   driver.Start(**transport);
   std::optional<ConfigWatch> config_watch;
-  if (file) config_watch.emplace(loop, *file, ConfigWatch::Told{driver, metrics, log, pod});
+  if (file) config_watch.emplace(loop, *file, ConfigWatch::Told{driver, metrics, log});
   loop.Run();
-  log.Write({LogLevel::kInfo, "stopped"});
-  return kExitStopped;
+  return Leave(driver.Cause(), log);
 }
 
 }  // namespace

@@ -147,4 +147,47 @@ void AnnounceInvalid(Core& core, const ObservedRun& run, std::string_view why) {
                      .at = TimeOf(core)});
 }
 
+namespace {
+
+// Regards the controller's own pod; whoever performs it knows which that is.
+void TellOfSelf(Core& core, EventSeverity severity, const char* reason, const char* action,
+                std::string note) {
+  core.Emit(RunEvent{.subject = EventSubject::kPod,
+                     .severity = severity,
+                     .reason = reason,
+                     .action = action,
+                     .note = std::move(note),
+                     .at = TimeOf(core)});
+}
+
+}  // namespace
+
+void AnnounceBreaker(Core& core, const std::string& lane, const BreakerChange& change) {
+  const std::string who = lane == "*" ? "all lanes" : "lane " + lane;
+  const std::string how_many =
+      std::to_string(change.late) + " of " + std::to_string(change.judged) + " runs of " + who;
+  const std::string what = change.open
+                               ? "the breaker holds verdicts: " + how_many + " fell silent together"
+                               : "the breaker holds verdicts no more: " + how_many + " are silent";
+  core.Emit(LogLine{change.open ? LogLevel::kWarn : LogLevel::kInfo, what, {{"lane", lane}}});
+  TellOfSelf(core, change.open ? EventSeverity::kWarning : EventSeverity::kNormal,
+             change.open ? "BreakerOpened" : "BreakerClosed", kReap, what);
+}
+
+void AnnounceBlind(Core& core) {
+  const std::string what =
+      "no canary's beat was seen to come back: the silence clock stands still and no verdict is "
+      "written";
+  core.Emit(LogLine{LogLevel::kWarn, what, {}});
+  TellOfSelf(core, EventSeverity::kWarning, "SilenceClockStopped", kJudge, what);
+}
+
+void AnnounceSight(Core& core, Nanos blind) {
+  const auto seconds = std::chrono::duration_cast<Seconds>(blind).count();
+  const std::string what = "canaries are seen to beat again after " + std::to_string(seconds) +
+                           " s: the silence clock runs on; verdicts wait for their grace";
+  core.Emit(LogLine{LogLevel::kInfo, what, {{"seconds", std::to_string(seconds)}}});
+  TellOfSelf(core, EventSeverity::kNormal, "SilenceClockRuns", kJudge, what);
+}
+
 }  // namespace jobrun

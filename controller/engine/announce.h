@@ -35,4 +35,18 @@ void AnnounceDispute(Core& core, const RunRecord& record, const ObservedRun& run
 // The object can't be judged. Says nothing of one without names and uid.
 void AnnounceInvalid(Core& core, const ObservedRun& run, std::string_view why);
 
+// ---- about the controller itself ----
+
+struct BreakerChange {
+  bool open{false};
+  std::uint64_t late{0};    // runs that fell silent together
+  std::uint64_t judged{0};  // of so many
+};
+// `lane`: "*" for all of them.
+void AnnounceBreaker(Core& core, const std::string& lane, const BreakerChange& change);
+
+// The silence clock stopped, or runs again after `blind`.
+void AnnounceBlind(Core& core);
+void AnnounceSight(Core& core, Nanos blind);
+
 }  // namespace jobrun

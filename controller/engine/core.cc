@@ -21,6 +21,16 @@ NamespaceId Namespaces::Intern(std::string_view name) {
   return last_id_;
 }
 
+Silence Core::MarkOf(ServerTime stamp) const {
+  if (!now.server.Known() || !silence.HasEvidence()) return Mark();
+  // Rounded up, so that nothing is older than it is.
+  const auto behind = std::chrono::ceil<ServerTime::duration>(silence.Behind(now.mono));
+  const ServerTime shown = now.server.earliest - behind;
+  const ServerTime from = std::max(stamp, writable_since);
+  if (shown <= from) return Mark();
+  return now.silence - (shown - from);
+}
+
 bool Core::IsBeatenForByLease(const RunRecord& record) const {
   return record.has_lease && CountsLeaseBeats(PolicyOf(record));
 }

@@ -54,7 +54,11 @@ struct Core {
   ServerClock server;
   Random random;
 
-  Now now{};                                    // of the present step
+  Now now{};           // of the present step
+  bool leading{true};  // may write; see elector.h
+  // On the server's clock: since then workers could write all the time, as far as the silence clock
+  // shows. What a run's stamps tell of earlier silence does not count.
+  ServerTime writable_since{ServerTime::min()};
   Effects* effects{nullptr};                    // of the present step
   std::uint64_t next_id{1};                     // requests and streams
   Nanos backoff_cap{std::chrono::seconds(30)};  // no wait is longer: far below the shortest timeout
@@ -64,6 +68,12 @@ struct Core {
   std::unordered_map<Uid, RunExecutor, UidHash> executors{};  // of records with has_executor
   std::unordered_map<Uid, WorkerLease*, UidHash> leases{};    // of records with has_lease
   std::vector<bool> leases_synced{};  // by scope: all Leases there are known
+
+  // What is seen now for the first time is marked with this.
+  [[nodiscard]] Silence Mark() const { return silence.Stamp(now.mono); }
+  // The mark of what happened at `stamp` on the server's clock and is seen in a list only now.
+  // Never earlier than it would have been had it been seen then.
+  [[nodiscard]] Silence MarkOf(ServerTime stamp) const;
 
   void Emit(Effect effect) { effects->push_back(std::move(effect)); }
   void CountOne(Metric metric, LaneIndex lane, std::uint8_t label, double value = 1) {

@@ -1,16 +1,21 @@
 #include "controller/engine/engine.h"
 
 #include <algorithm>
-#include <optional>
 #include <utility>
 
+#include "controller/engine/announce.h"
+#include "controller/engine/breaker.h"
+#include "controller/engine/canaries.h"
 #include "controller/engine/core.h"
+#include "controller/engine/elector.h"
 #include "controller/engine/executors.h"
+#include "controller/engine/explain.h"
 #include "controller/engine/intake.h"
 #include "controller/engine/leases.h"
 #include "controller/engine/outbox.h"
 #include "controller/engine/reaper.h"
 #include "controller/engine/run_watch.h"
+#include "controller/engine/snapshot.h"
 
 namespace jobrun {
 namespace {
@@ -24,6 +29,9 @@ constexpr int kBackoffPart = 10;
 constexpr Nanos kBackoffCapMin = std::chrono::milliseconds(200);
 constexpr Nanos kBackoffCapMax = std::chrono::seconds(30);
 constexpr std::size_t kScopesMax = 255;
+// Woken later than it asked by more than this, the loop did not run: a scheduler of a busy machine
+// delays less.
+constexpr Nanos kPauseMin = std::chrono::milliseconds(250);
 
 std::vector<WatchScope>& Bounded(std::vector<WatchScope>& scopes) {
   if (scopes.size() > kScopesMax) scopes.resize(kScopesMax);
@@ -39,7 +47,10 @@ struct Engine::Impl {
         executors(core, decoder, Bounded(options.scopes), options.seed),
         leases(core, decoder, options.scopes, options.seed),
         outbox(core, intake, decoder),
-        reaper({core, intake, executors, leases, outbox, decoder}) {
+        breaker(core),
+        reaper({core, intake, executors, leases, outbox, breaker, decoder}),
+        canaries({core, decoder}, options.replica, options.seed),
+        elector(core, options.replica, options.settings.election) {
     for (WatchScope& scope : options.scopes) {
       const auto index = static_cast<std::uint8_t>(watches.size());
       watches.push_back(std::make_unique<RunWatch>(RunWatch::Parts{core, intake, reaper, decoder},
@@ -54,14 +65,24 @@ struct Engine::Impl {
   Executors executors;
   Leases leases;
   Outbox outbox;
+  Breaker breaker;
   Reaper reaper;
+  Canaries canaries;
+  Elector elector;
   std::vector<std::unique_ptr<RunWatch>> watches;
   std::vector<Slot> due;  // reused
   std::optional<Mono> asked_wake;
   Mono last_sweep{};
   std::uint64_t capped_for{0};  // PolicyTable::Version
+  Clocks last{};                // of the step before
+  Mono blind_since{};           // while the silence clock stands still
+  bool blind{false};
+  bool told_blind{false};
+  bool sighted{false};  // it has run at least once
   bool started{false};
+  bool watching{false};
   bool stopping{false};
+  bool releasing{false};
   bool exited{false};
 
   void Take(const StreamOpened& opened);
@@ -71,10 +92,17 @@ struct Engine::Impl {
   void Take(const ConfigLoaded& config);
   void Take(const Woke&) {}
   void Take(const ScrapeAsked& asked);
+  void Take(const ExplainAsked& asked);
   void Take(const StopAsked&);
 
   void Begin(const Clocks& clocks, Effects& effects);
+  void NotePauses(const Clocks& clocks);
   void Finish();
+  void WatchOnceAgesAreKnown();
+  void TellOfSight();
+  void Lead();
+  void LeaveOnceDone();
+  [[nodiscard]] std::size_t WritesInFlight() const { return reaper.InFlight() + outbox.InFlight(); }
   void JudgeDue();
   void LookAt(Slot slot);
   void CapBackoff();
@@ -84,6 +112,7 @@ struct Engine::Impl {
     for (const auto& watch : watches) each(*watch);
     for (const auto& watch : executors.Watches()) each(*watch);
     for (const auto& watch : leases.Watches()) each(*watch);
+    if (CollectionWatch* watch = canaries.TheWatch()) each(*watch);
   }
   [[nodiscard]] bool Synced() const;
   [[nodiscard]] Snapshot TakeSnapshot() const;
@@ -101,34 +130,102 @@ void Engine::Step(const Clocks& clocks, const Input& input, Effects& effects) {
 
 void Engine::Impl::Begin(const Clocks& clocks, Effects& effects) {
   core.effects = &effects;
+  NotePauses(clocks);
+  core.silence.Advance(clocks.mono);
   core.now = {.mono = clocks.mono,
               .boot = clocks.boot,
               .silence = core.silence.Read(clocks.mono),
               .server = core.server.At(clocks.mono)};
+  core.leading = elector.Leading() && core.leading;
   if (std::exchange(started, true)) return;
   CapBackoff();
-  for (const auto& watch : watches) watch->Machine().Start(core.now.mono);
-  executors.Start();
+  canaries.Start();
+}
+
+// What did not run could not have seen a heartbeat. The machine's sleep shows on one clock only.
+void Engine::Impl::NotePauses(const Clocks& clocks) {
+  const Clocks before = std::exchange(last, clocks);
+  if (!started) return;
+  const Nanos slept = (clocks.boot - before.boot) - (clocks.mono - before.mono);
+  if (slept > kPauseMin) {
+    core.silence.Slept(slept, clocks.mono);
+    core.server.Skip(slept);
+    core.CountOne(Metric::kSilenceStops, 0, static_cast<std::uint8_t>(SilenceStop::kSuspended));
+  }
+  if (!asked_wake || clocks.mono - *asked_wake <= kPauseMin) return;
+  core.silence.Pause(*asked_wake, clocks.mono);
+  core.CountOne(Metric::kSilenceStops, 0, static_cast<std::uint8_t>(SilenceStop::kOwnPause));
 }
 
 void Engine::Impl::Finish() {
   if (!stopping) {
     CapBackoff();
+    WatchOnceAgesAreKnown();
     leases.WatchIfAsked();
     EachWatch([this](CollectionWatch& watch) {
       watch.Machine().OnWake(core.now.mono);
       watch.TellLate();
     });
+    canaries.Pump();
+    TellOfSight();
+    elector.OnWake();
+    Lead();
     JudgeDue();
+    breaker.OnWake();
     executors.Pump();
     reaper.Pump();
     outbox.Pump();
     last_sweep = core.now.mono;
     AskToWake();
-  } else if (reaper.InFlight() + outbox.InFlight() == 0 && !std::exchange(exited, true)) {
-    core.Emit(Exit{});
+  } else {
+    LeaveOnceDone();
   }
   core.effects = nullptr;
+}
+
+// How long a run has been silent can't be told before it is known how long nobody looked.
+void Engine::Impl::WatchOnceAgesAreKnown() {
+  if (watching || !canaries.Known()) return;
+  watching = true;
+  for (const auto& watch : watches) watch->Machine().Start(core.now.mono);
+  executors.Start();
+}
+
+// That nothing is seen yet at the start is no news.
+void Engine::Impl::TellOfSight() {
+  sighted = sighted || !core.silence.Stopped();
+  if (core.silence.Stopped() == blind) return;
+  blind = !blind;
+  if (!blind) {
+    if (std::exchange(told_blind, false)) AnnounceSight(core, core.now.mono - blind_since);
+    return;
+  }
+  blind_since = core.now.mono - core.silence.Behind(core.now.mono);
+  if (!sighted) return;
+  told_blind = true;
+  AnnounceBlind(core);
+  core.CountOne(Metric::kSilenceStops, 0, static_cast<std::uint8_t>(SilenceStop::kNoBeat));
+}
+
+// Whoever comes to lead judges all runs: a standby has left what came due.
+void Engine::Impl::Lead() {
+  const bool leads = elector.Leading();
+  if (!leads && elector.Expired() && WritesInFlight() > 0 && !std::exchange(exited, true)) {
+    core.Emit(Exit{ExitCause::kLeaseLost});
+  }
+  if (std::exchange(core.leading, leads) == leads || !leads) return;
+  core.store.ForEach([this](Slot slot, const RunRecord&) { LookAt(slot); });
+}
+
+// The Lease is given up when nothing is under way any more that only its holder may do.
+void Engine::Impl::LeaveOnceDone() {
+  if (WritesInFlight() > 0 || exited) return;
+  if (!std::exchange(releasing, true)) elector.Release();
+  if (!elector.Released()) {
+    return core.Emit(WakeAt{elector.NextWake().value_or(core.now.mono + kSweepEvery)});
+  }
+  exited = true;
+  core.Emit(Exit{});
 }
 
 void Engine::Impl::JudgeDue() {
@@ -166,6 +263,9 @@ void Engine::Impl::AskToWake() {
   sooner(reaper.NextWake());
   sooner(outbox.NextWake());
   sooner(executors.NextWake());
+  sooner(canaries.NextWake());
+  sooner(elector.NextWake());
+  sooner(breaker.NextWake());
   EachWatch([&](const CollectionWatch& watch) { sooner(watch.Machine().NextWake()); });
   // The host wakes us no earlier than asked, so a wake that is already asked for serves.
   if (asked_wake && *asked_wake > core.now.mono && *asked_wake <= next) return;
@@ -200,6 +300,17 @@ void Engine::Impl::Take(const Response& response) {
     outbox.OnResponse(response);
     return;
   }
+  if (canaries.Owns(response.id)) {
+    canaries.OnResponse(response);
+    if (canaries.IsHomeless() && !std::exchange(exited, true)) {
+      core.Emit(Exit{ExitCause::kNamespaceMissing});
+    }
+    return;
+  }
+  if (elector.Owns(response.id)) {
+    elector.OnResponse(response);
+    return;
+  }
   if (executors.Owns(response.id)) {
     if (const std::optional<Slot> slot = executors.OnResponse(response)) LookAt(*slot);
     return;
@@ -215,6 +326,7 @@ void Engine::Impl::Take(const ConfigLoaded& config) {
   const bool sources_changed = intake.OnPoliciesReloaded(before);
   reaper.OnSettings();
   outbox.OnSettings();
+  canaries.OnSettings();
   if (executors.OnSettings() || sources_changed) {
     for (const auto& watch : watches) watch->Machine().Resync(core.now.mono);
   }
@@ -223,12 +335,25 @@ void Engine::Impl::Take(const ConfigLoaded& config) {
 
 void Engine::Impl::Take(const ScrapeAsked& asked) { core.Emit(Answer{asked.id, TakeSnapshot()}); }
 
+void Engine::Impl::Take(const ExplainAsked& asked) {
+  Answer answer{.id = asked.id};
+  const Slot slot = FindRun(core, asked.name_space, asked.name);
+  if (slot != kNoSlot) {
+    answer.explanation = Explain(core, slot);
+    answer.explanation->leader = elector.Holder();
+    reaper.Explain(slot, *answer.explanation);
+    answer.explanation->words = InWords(*answer.explanation);
+  }
+  core.Emit(std::move(answer));
+}
+
 void Engine::Impl::Take(const StopAsked&) {
   if (std::exchange(stopping, true)) return;
   reaper.Stop();
   outbox.Stop();
   executors.Stop();
   leases.Stop();
+  canaries.Stop();
   for (const auto& watch : watches) watch->Stop();
 }
 
@@ -237,27 +362,14 @@ bool Engine::Impl::Synced() const {
 }
 
 Snapshot Engine::Impl::TakeSnapshot() const {
-  const std::vector<std::string>& names = core.policies.Labels().Names();
-  Snapshot snapshot;
-  snapshot.lanes.resize(names.size());
-  for (std::size_t lane = 0; lane < names.size(); ++lane) {
-    snapshot.lanes[lane].lane = names[lane];
-    if (lane < core.runs_by_lane.size()) snapshot.lanes[lane].runs = core.runs_by_lane[lane];
+  Snapshot snapshot = SnapshotOf(core);
+  for (std::size_t lane = 0; lane < snapshot.lanes.size(); ++lane) {
+    snapshot.lanes[lane].breaker_open = breaker.IsOpen(static_cast<LaneIndex>(lane));
   }
-  core.store.ForEach([&](Slot, const RunRecord& record) {
-    if (record.phase != Phase::kRunning || !record.has_beaten) return;
-    auto& oldest = snapshot.lanes[core.LabelOf(record)].oldest_heartbeat;
-    const Mono seen = core.now.mono - (core.now.silence - core.LastSign(record));
-    oldest = std::min(oldest.value_or(Mono::max()), seen);
-  });
-  snapshot.runs = core.store.Size();
-  snapshot.policies = core.policies.Size();
-  snapshot.timers = core.timers.Size();
+  snapshot.breaker_open_for_all = breaker.IsOpenForAll();
   snapshot.queued = reaper.Queued() + outbox.Queued();
-  snapshot.in_flight = reaper.InFlight() + outbox.InFlight();
+  snapshot.in_flight = WritesInFlight();
   snapshot.synced = Synced();
-  snapshot.silence_clock_stopped = core.silence.Stopped();
-  snapshot.taken_at = core.now.mono;
   return snapshot;
 }
 
@@ -272,6 +384,8 @@ Health Engine::CheckHealth() const {
   for (const auto& watch : impl_->leases.Watches()) {
     if (health.problem.empty()) health.problem = watch->Problem();
   }
+  if (health.problem.empty()) health.problem = impl_->canaries.Problem();
+  if (health.problem.empty()) health.problem = impl_->elector.Problem();
   if (health.problem.empty()) health.problem = impl_->reaper.Problem();
   for (const Lane& lane : impl_->core.settings.lanes) {
     if (!lane.held) continue;

@@ -74,7 +74,9 @@ bool Executors::OnSettings() {
   if (!settings_.enabled) return false;
   std::vector<WatchScope> scopes;
   for (const WatchScope& scope : scopes_) {
-    scopes.push_back({scope.name_space, settings_.selector, Watched::kPods});
+    scopes.push_back({.name_space = scope.name_space,
+                      .selector = settings_.selector,
+                      .watched = Watched::kPods});
   }
   watches_ =
       WitnessWatch::OpenAll({core_, decoder_}, *this, scopes,
@@ -242,7 +244,10 @@ void Executors::Look(Slot slot) {
     return;
   }
   const bool synced = watches_.at(record.scope)->Machine().Synced();
-  if (!executor.found || !synced || executor.asking || executor.lost_since) return;
+  // The one that leads asks.
+  if (!executor.found || !synced || executor.asking || executor.lost_since || !core_.leading) {
+    return;
+  }
   if (core_.now.mono < executor.next_check) return core_.timers.Arm(slot, executor.next_check);
   executor.asking = true;
   queue_.push_back({record.uid, executor.uid});
@@ -258,7 +263,7 @@ void Executors::ComeBack(Slot slot, ServerTime at) {
 }
 
 void Executors::Pump() {
-  if (stopping_ || core_.now.mono < throttled_until_) return;
+  if (stopping_ || !core_.leading || core_.now.mono < throttled_until_) return;
   while (in_flight_.size() < kFlightsMax && !queue_.empty()) {
     const Flight look = queue_.front();
     queue_.pop_front();
@@ -329,7 +334,7 @@ void Executors::OnDead(RunExecutor& executor, const Pod& pod) const {
   const bool another = !pod.uid.IsNone() && pod.uid != executor.uid;
   const bool known = !another && pod.cause != PodCause::kNone;
   const PodCause cause = known ? pod.cause : PodCause::kPodDeleted;
-  executor.lost_since = core_.now.silence;
+  executor.lost_since = core_.Mark();
   executor.cause = kPodCauseNames[static_cast<std::size_t>(cause)];
   executor.fate = FateOf(NameIn(executor.key), cause, known ? pod.container : "", pod.exit_code);
 }

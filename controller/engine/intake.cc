@@ -6,6 +6,7 @@
 #include "controller/base/rfc3339.h"
 #include "controller/base/text_hash.h"
 #include "controller/engine/announce.h"
+#include "controller/wire/managed_fields.h"
 #include "controller/wire/status_patch.h"
 
 namespace jobrun {
@@ -31,12 +32,6 @@ bool IsBeat(const ObservedRun& run, HeartbeatSource source) {
   if (!beat || !claim) return run.last_heartbeat_at != run.claimed_at;
   const bool by_lease = source == HeartbeatSource::kLease;
   return std::chrono::abs(*beat - *claim) >= (by_lease ? kOwnBeatByLease : kOwnBeat);
-}
-
-// How long ago `at` was at least, on the server's clock.
-Nanos AgeOf(ServerTime at, const ServerInterval& server) {
-  if (!server.Known() || server.earliest <= at) return Nanos::zero();
-  return server.earliest - at;
 }
 
 }  // namespace
@@ -77,7 +72,7 @@ Intake::Seen Intake::Observe(const ObservedRun& run, Source source, std::uint8_t
   record.start_recorded = !run.start_time.empty();
   const bool first = is_new || (phase_before == Phase::kPending && run.phase != Phase::kPending);
   if (first) NoteStart(record, run, !is_new && source != Source::kList);
-  NoteHeartbeat(record, run, first);
+  NoteHeartbeat(record, run, first, is_new && source == Source::kList);
   const bool details_are_new = NoteDetails(record, run);
   NoteDispute(record, run, is_new);
   return {.slot = slot,
@@ -129,7 +124,7 @@ void Intake::EaseIn(RunRecord& record, const Policy& before) {
   // What was heard the other way counts no more.
   const bool from_elsewhere = before.heartbeat_source != policy.heartbeat_source;
   if (was_ignored || from_elsewhere) {
-    record.since = core_.now.silence;
+    record.since = core_.Mark();
   } else {
     Ease(record.since, limit_before, limit, by);
   }
@@ -147,30 +142,35 @@ void Intake::EaseIn(RunRecord& record, const Policy& before) {
 void Intake::Ease(Silence& since, std::optional<Seconds> before, std::optional<Seconds> limit,
                   Nanos by) {
   if (!limit || (before && *before <= *limit)) return;
-  since = std::max(since, core_.now.silence + by - *limit);
+  since = std::max(since, core_.Mark() + by - *limit);
 }
 
 // Called once for a Pending run and once for its claim. `seen_live`: it was Pending a moment ago.
 void Intake::NoteStart(RunRecord& record, const ObservedRun& run, bool seen_live) {
   const ServerInterval& server = core_.now.server;
   if (run.phase == Phase::kPending) {
-    record.since = core_.now.silence - AgeOf(run.created + kStampResolution, server);
+    record.since = core_.MarkOf(run.created + kStampResolution);
     return;
   }
   if (seen_live && run.start_time.empty() && server.Known()) {
     record.started_at = server.latest;
-    record.since = core_.now.silence;
+    record.since = core_.Mark();
     return;
   }
   std::optional<ServerTime> start = ParseRfc3339(run.start_time);
   if (!start) start = ParseRfc3339(run.claimed_at);
-  const ServerTime latest = server.Known() ? std::max(server.latest, run.created) : run.created;
+  ServerTime latest = server.Known() ? server.latest : run.created;
+  if (const auto claim = ClaimStamp(run.managed_fields)) {
+    latest = std::min(latest, *claim + kStampResolution);
+  }
+  latest = std::max(latest, run.created);
   record.started_at = std::clamp(start.value_or(run.created), run.created, latest);
-  record.since = core_.now.silence - AgeOf(record.started_at, server);
+  record.since = core_.MarkOf(record.started_at);
 }
 
-// `first`: nothing was known of this claim's heartbeats before.
-void Intake::NoteHeartbeat(RunRecord& record, const ObservedRun& run, bool first) {
+// `first`: nothing was known of this claim's heartbeats before. `listed`: nor of the run, and it
+// was so before we looked.
+void Intake::NoteHeartbeat(RunRecord& record, const ObservedRun& run, bool first, bool listed) {
   const std::uint64_t heartbeat = HashOfText(run.last_heartbeat_at);
   if (heartbeat == record.heartbeat && !first) return;
   record.heartbeat = heartbeat;
@@ -179,7 +179,15 @@ void Intake::NoteHeartbeat(RunRecord& record, const ObservedRun& run, bool first
   record.suppressed = 0;
   // Where heartbeats are ignored the time since the claim counts on.
   if (core_.PolicyOf(record).heartbeat_mode == HeartbeatMode::kIgnored) return;
-  record.since = core_.now.silence;
+  record.since = listed ? MarkOfBeat(run) : core_.Mark();
+}
+
+// The API server notes when a field was last written. Whatever is odd about that note makes the
+// beat one of now: it may keep a dead run a timeout longer, never shoot a living one.
+Silence Intake::MarkOfBeat(const ObservedRun& run) const {
+  const auto stamp = HeartbeatStamp(run.managed_fields);
+  if (!stamp) return core_.Mark();
+  return core_.MarkOf(*stamp + kStampResolution + core_.settings.grace.server_skew);
 }
 
 // What only some rules look at. True when it may have become due earlier.
@@ -195,13 +203,13 @@ bool Intake::NoteDetails(RunRecord& record, const ObservedRun& run) {
   if (run.phase == Phase::kRunning) NoteProgress(details, run.progress);
   bool news = false;
   if (run.exit_code) {
-    if (!details.exit_code) details.exit_seen = core_.now.silence;
+    if (!details.exit_code) details.exit_seen = core_.Mark();
     details.exit_code = run.exit_code;
     details.true_conditions = TrueConditions(run.conditions_json);
     news = true;
   }
   if (run.cancelled && !details.cancelled_since) {
-    details.cancelled_since = core_.now.silence;
+    details.cancelled_since = core_.Mark();
     news = true;
   }
   return news;
@@ -211,7 +219,7 @@ void Intake::NoteProgress(RunDetails& details, std::string_view progress) {
   const std::uint64_t hash = HashOfText(progress);
   if (hash == details.progress && details.progress_since) return;
   details.progress = hash;
-  details.progress_since = core_.now.silence;
+  details.progress_since = core_.Mark();
 }
 
 void Intake::DropDetails(RunRecord& record) {
@@ -224,7 +232,7 @@ void Intake::DropDetails(RunRecord& record) {
 void Intake::NoteDispute(RunRecord& record, const ObservedRun& run, bool is_new) {
   if (run.late_heartbeat.empty() || record.disputed) return;
   record.disputed = true;
-  if (is_new) return;
+  if (is_new || !core_.leading) return;
   core_.CountOne(Metric::kDisputed, core_.LabelOf(record), 0);
   AnnounceDispute(core_, record, run);
   core_.Emit(LogLine{LogLevel::kWarn,
@@ -282,7 +290,7 @@ bool Intake::OnPoliciesReloaded(const std::vector<Policy>& before) {
     const bool must_progress =
         record.phase == Phase::kRunning && core_.PolicyOf(record).progress_timeout.has_value();
     if (must_progress && !record.has_details) {
-      core_.DetailsOf(record).progress_since = core_.now.silence;
+      core_.DetailsOf(record).progress_since = core_.Mark();
     }
   });
   return tell_again;

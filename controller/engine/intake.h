@@ -47,7 +47,8 @@ class Intake {
  private:
   [[nodiscard]] bool SetPolicy(Slot slot, const ObservedRun& run);
   void NoteStart(RunRecord& record, const ObservedRun& run, bool seen_live);
-  void NoteHeartbeat(RunRecord& record, const ObservedRun& run, bool first);
+  void NoteHeartbeat(RunRecord& record, const ObservedRun& run, bool first, bool listed);
+  [[nodiscard]] Silence MarkOfBeat(const ObservedRun& run) const;
   void Recount(const RunRecord& record, std::int64_t by);
   [[nodiscard]] bool NoteDetails(RunRecord& record, const ObservedRun& run);
   void NoteProgress(RunDetails& details, std::string_view progress);

@@ -14,6 +14,7 @@
 #include "controller/base/time.h"
 #include "controller/engine/metrics.h"
 #include "controller/engine/settings.h"
+#include "controller/model/explanation.h"
 #include "controller/model/phase.h"
 #include "controller/wire/event_object.h"
 #include "controller/wire/exchange.h"
@@ -31,12 +32,18 @@ struct Woke {};
 struct ScrapeAsked {
   std::uint64_t id{0};
 };
+// Somebody wants to know why a run was or was not ended; answered with one Answer.
+struct ExplainAsked {
+  std::uint64_t id{0};
+  std::string name_space{};
+  std::string name{};
+};
 // Finish what is in flight, write nothing new, then Exit.
 struct StopAsked {};
 
 // StreamOpened, StreamEvents, StreamClosed and Response are defined in wire/exchange.h.
 using Input = std::variant<StreamOpened, StreamEvents, StreamClosed, Response, ConfigLoaded, Woke,
-                           ScrapeAsked, StopAsked>;
+                           ScrapeAsked, ExplainAsked, StopAsked>;
 
 // ---- effects ----
 
@@ -67,6 +74,7 @@ struct Snapshot {
     std::array<std::uint64_t, kPhaseCount> runs{};
     // When the quietest heartbeating run of the lane was last seen to beat; absent without one.
     std::optional<Mono> oldest_heartbeat{};
+    bool breaker_open{false};
   };
   std::vector<LaneGauges> lanes{};
   std::uint64_t runs{0};       // records held
@@ -75,17 +83,25 @@ struct Snapshot {
   std::uint64_t queued{0};     // verdicts and visits that wait for a slot
   std::uint64_t in_flight{0};  // requests without an answer yet
   bool synced{false};
+  bool leading{true};  // it may write
   bool silence_clock_stopped{false};
+  bool breaker_open_for_all{false};
   Mono taken_at{};
 };
 struct Answer {
   std::uint64_t id{0};
-  Snapshot snapshot{};
+  Snapshot snapshot{};                       // for ScrapeAsked
+  std::optional<Explanation> explanation{};  // for ExplainAsked; nothing: no such run is known
 };
 
+enum class ExitCause : std::uint8_t {
+  kStopped,           // as asked
+  kLeaseLost,         // it leads no more, and what it sent as the leader has no answer yet
+  kNamespaceMissing,  // that of the canaries and of the Lease
+};
 // The engine has finished.
 struct Exit {
-  bool lease_lost{false};  // it no longer leads, and what it sent as a leader has no answer yet
+  ExitCause cause{ExitCause::kStopped};
 };
 
 using Effect = std::variant<OpenStream, CloseStream, SendRequest, WakeAt, Count, EmitEvent, LogLine,

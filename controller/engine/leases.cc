@@ -113,7 +113,7 @@ void Leases::Renew(WorkerLease& lease, const Event& event) {
   const std::uint64_t renewed = HashOfText(event.renew_time);
   if (std::exchange(lease.renewed, renewed) == renewed) return;
   const bool first = !lease.beat;
-  if (renewed != 0) lease.beat = core_.now.silence;
+  if (renewed != 0) lease.beat = core_.Mark();
   // From now on its runs are judged by it.
   if (first) Nudge(lease);
 }
@@ -125,14 +125,14 @@ void Leases::TakeIn(const RunRecord& record, const Event& event) {
 void Leases::OnDeleted(const RunRecord& record) {
   WorkerLease& lease = *core_.leases.at(record.uid);
   lease.uid = {};
-  lease.deleted_at = core_.now.silence;
+  lease.deleted_at = core_.Mark();
   Nudge(lease, record.uid);
 }
 
 void Leases::OnGone(const RunRecord& record) {
   WorkerLease& lease = *core_.leases.at(record.uid);
   lease.uid = {};
-  if (!IsAbsentSinceLastBeat(lease, record)) lease.absent_since = core_.now.silence;
+  if (!IsAbsentSinceLastBeat(lease, record)) lease.absent_since = core_.Mark();
   lease.read_gone_at = core_.now.mono;
   Nudge(lease, record.uid);
 }

@@ -20,17 +20,24 @@ enum class Metric : std::uint8_t {
   kSuppressed,  // lane, cause
   kConflicts,   // a status write lost to another writer
   kInvalidObjects,
-  kDisputed,        // lane: a heartbeat came after the verdict
-  kDetectionLag,    // histogram, seconds from the engine's own due time to the committed write
-  kWatchOpens,      // watches opened
-  kWatchEnds,       // cause: why a watch ended
-  kLists,           // result
-  kWatchEvents,     // type
-  kReconcile,       // result: what a decision led to
-  kExecutorChecks,  // result: what a live read of a pod showed
-  kEvents,          // result: what became of a Kubernetes Event (app/event_recorder.h)
+  kDisputed,         // lane: a heartbeat came after the verdict
+  kDetectionLag,     // histogram, seconds from the engine's own due time to the committed write
+  kWatchOpens,       // watches opened
+  kWatchEnds,        // cause: why a watch ended
+  kLists,            // result
+  kWatchEvents,      // type
+  kReconcile,        // result: what a decision led to
+  kExecutorChecks,   // result: what a live read of a pod showed
+  kEvents,           // result: what became of a Kubernetes Event (app/event_recorder.h)
+  kCanaryRoundTrip,  // histogram, seconds from the send of our canary's beat until it was seen
+  kSilenceStops,     // cause: why the silence clock stood still
 };
-inline constexpr std::size_t kMetricCount = static_cast<std::size_t>(Metric::kEvents) + 1;
+inline constexpr std::size_t kMetricCount = static_cast<std::size_t>(Metric::kSilenceStops) + 1;
+
+// Count::label of kSilenceStops.
+enum class SilenceStop : std::uint8_t { kNoBeat, kOwnPause, kSuspended };
+inline constexpr std::array<std::string_view, 3> kSilenceStopNames = {"no_beat", "own_pause",
+                                                                      "suspended"};
 
 // Count::label of kRetries.
 enum class RetryResult : std::uint8_t { kCreated, kSkipped, kBlocked, kExhausted, kNotDue };
@@ -38,9 +45,17 @@ inline constexpr std::array<std::string_view, 5> kRetryResultNames = {
     "created", "skipped", "blocked", "exhausted", "not_due"};
 
 // Why a due verdict was not written (Count::label of kSuppressed).
-enum class Suppression : std::uint8_t { kDryRun, kDisabled, kHeldLane, kRateLimit };
-inline constexpr std::array<std::string_view, 4> kSuppressionNames = {"dry_run", "disabled",
-                                                                      "held_lane", "rate_limit"};
+enum class Suppression : std::uint8_t {
+  kDryRun,
+  kDisabled,
+  kHeldLane,
+  kRateLimit,
+  kOutage,   // the silence clock stands still
+  kGrace,    // it did until not long ago
+  kBreaker,  // too many fell silent together
+};
+inline constexpr std::array<std::string_view, 7> kSuppressionNames = {
+    "dry_run", "disabled", "held_lane", "rate_limit", "outage", "grace", "breaker"};
 
 enum class WatchEnd : std::uint8_t { kServer, kTransport, kExpired, kError, kRefused };
 inline constexpr std::array<std::string_view, 5> kWatchEndNames = {"server", "transport", "expired",

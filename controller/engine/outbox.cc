@@ -118,12 +118,12 @@ void Outbox::OnSeen(Slot slot, const ObservedRun& run) {
 
 bool Outbox::Allowed(const RunRecord& record) const {
   const Policy& policy = core_.PolicyOf(record);
-  return policy.reaping == Reaping::kEnabled && !policy.held;
+  return core_.leading && policy.reaping == Reaping::kEnabled && !policy.held;
 }
 
 void Outbox::Attend(Slot slot) {
   const RunRecord& record = core_.store.At(slot);
-  if (!Allowed(record)) return;  // judged anew when the policy changes
+  if (!Allowed(record)) return;  // judged anew when the policy changes, or when it leads
   auto found = items_.find(record.uid);
   if (found == items_.end()) {
     // The policy may be new. When it ended is read from the object.
@@ -152,7 +152,7 @@ void Outbox::Attend(Slot slot) {
 // ---- sending ----
 
 void Outbox::Pump() {
-  if (stopping_ || core_.now.mono < throttled_until_) return;
+  if (Idle() || core_.now.mono < throttled_until_) return;
   const bool limited = core_.settings.rate_limit.reaps_per_second > 0;
   while (in_flight_.size() < kFlightsMax && !queue_.empty()) {
     if (limited && !rate_.Take(core_.now.mono)) break;
@@ -163,7 +163,7 @@ void Outbox::Pump() {
 }
 
 std::optional<Mono> Outbox::NextWake() const {
-  if (stopping_ || queue_.empty()) return std::nullopt;
+  if (Idle() || queue_.empty()) return std::nullopt;
   if (core_.now.mono < throttled_until_) return throttled_until_;
   if (in_flight_.size() >= kFlightsMax) return std::nullopt;
   TokenBucket bucket = rate_;

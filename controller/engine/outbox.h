@@ -101,6 +101,8 @@ class Outbox {
   // Nothing: never, as things are.
   [[nodiscard]] std::optional<ServerTime> DueAt(const Item& item) const;
   [[nodiscard]] bool Allowed(const RunRecord& record) const;
+  // Nothing new may be sent.
+  [[nodiscard]] bool Idle() const { return stopping_ || !core_.leading; }
   void Begin(Uid uid);
   void Send(Uid uid, Step step, Request request);
   // The pass is over; the item is looked at again when it is next due.

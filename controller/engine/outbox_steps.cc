@@ -90,7 +90,7 @@ void Outbox::OnParent(Uid uid, Item& item, const Response& response) {
   if (!TakeIn(uid, item.slot, run)) return Finish(uid);
   item.lost.reset();  // counted if it was recorded
   if (!WorkLeft(core_.store.At(item.slot), run)) return Forget(uid);
-  if (stopping_ || !Allowed(core_.store.At(item.slot))) return Finish(uid);
+  if (Idle() || !Allowed(core_.store.At(item.slot))) return Finish(uid);
   if (DueAt(item).value_or(ServerTime::max()) > core_.now.server.earliest) return Finish(uid);
   Act(uid, item);
 }
@@ -249,7 +249,7 @@ void Outbox::OnKeyListed(Uid uid, Item& item, const Response& response) {
         (run.created == item.successor_created && FormatUid(run.uid) < FormatUid(item.successor));
   };
   if (!decoder_.DecodePage(response.body, look, response.body.capacity())) return Hold(uid);
-  if (stopping_) return Finish(uid);
+  if (Idle()) return Finish(uid);
   if (item.successor.IsNone()) {
     if (!another) return Create(uid, item);
     Log(LogLevel::kInfo, "Skipped sync retries: another active run exists", item, item.key);
@@ -275,7 +275,7 @@ void Outbox::Refused(Uid uid, Item& item, const Response& response) {
   const std::string detail = WordsOf(response);
   Log(LogLevel::kWarn, "the successor was refused; it is tried again", item, detail);
   AnnounceRefusedSuccessor(core_, core_.store.At(item.slot), detail);
-  if (detail == item.refusal || stopping_) return Hold(uid);
+  if (detail == item.refusal || Idle()) return Hold(uid);
   item.refusal = detail;
   const RunRecord& record = core_.store.At(item.slot);
   const Result<std::string> others = ConditionsExcept(item.parent, kSuccessorCondition);

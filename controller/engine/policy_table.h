@@ -52,6 +52,14 @@ class PolicyTable {
 
   [[nodiscard]] const Entry& At(PolicyId id) const { return entries_[id]; }
 
+  // Every entry that runs hold.
+  template <class Each>
+  void ForEachHeld(Each each) const {
+    for (const Entry& entry : entries_) {
+      if (entry.holders > 0) each(entry);
+    }
+  }
+
   // Resolves everything anew. Old policies by id go to `before`, so that callers can compare.
   void Reload(const Settings& settings, std::vector<Policy>& before);
 

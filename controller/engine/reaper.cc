@@ -13,7 +13,15 @@ namespace {
 // A due run that must not be written (dry run, disabled) is looked at again now and then, because
 // another rule may have come due.
 constexpr Nanos kSuppressedRecheck = std::chrono::minutes(1);
+// The same while the silence clock stands still: it may run on at any moment.
+constexpr Nanos kBlindRecheck = std::chrono::seconds(1);
 constexpr Nanos kWriteDeadline = std::chrono::seconds(10);
+
+// Said of this run or its lane; the others pass by themselves.
+bool IsForOne(Suppression cause) {
+  return cause == Suppression::kDryRun || cause == Suppression::kDisabled ||
+         cause == Suppression::kHeldLane;
+}
 
 std::string Milliseconds(Nanos time) {
   return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(time).count());
@@ -27,6 +35,7 @@ Reaper::Reaper(const Parts& parts)
       executors_(parts.executors),
       leases_(parts.leases),
       outbox_(parts.outbox),
+      breaker_(parts.breaker),
       decoder_(parts.decoder),
       reaps_(core_.settings.rate_limit.reaps_per_second, core_.settings.rate_limit.burst),
       visit_rate_(core_.settings.rate_limit.visits_per_second,
@@ -46,9 +55,10 @@ void Reaper::Judge(Slot slot) {
   const Subject run = core_.SubjectOf(record);
   const Decision decision = Decide(run, core_.now);
   if (const auto* reap = std::get_if<Reap>(&decision)) {
-    if (GateShut(slot, reap->reason)) return;
+    // One that stands by judges all when it comes to lead.
+    if (!core_.leading || GateShut(slot, *reap)) return;
     record.queued = true;
-    queue_.push_back(slot);
+    queue_.Push(record.name_space, slot);
     return;
   }
   attempts_.erase(slot);
@@ -70,22 +80,42 @@ bool Reaper::WantsStart(const RunRecord& record) const {
 bool Reaper::WantsVisit(Slot slot) const {
   const RunRecord& record = core_.store.At(slot);
   const Policy& policy = core_.PolicyOf(record);
-  return record.phase == Phase::kRunning && !record.being_deleted &&
+  return core_.leading && record.phase == Phase::kRunning && !record.being_deleted &&
          policy.reaping == Reaping::kEnabled && !policy.held &&
          (WantsStart(record) || executors_.WantsRecord(record)) &&
          core_.settings.rate_limit.visits_per_second > 0;
 }
 
-bool Reaper::GateShut(Slot slot, Reason reason) {
+// What an operator said comes first, except for a dry run: that tells what would be written.
+std::optional<Reaper::Gate> Reaper::GateOf(Slot slot, const Reap& reap) {
   const Policy& policy = core_.PolicyOf(core_.store.At(slot));
-  std::optional<Suppression> cause;
-  if (policy.reaping == Reaping::kDryRun) cause = Suppression::kDryRun;
-  if (policy.reaping == Reaping::kDisabled) cause = Suppression::kDisabled;
-  if (policy.held) cause = Suppression::kHeldLane;
-  if (!cause) return false;
-  Drop(slot);
-  Suppress(slot, reason, *cause);
-  core_.timers.Arm(slot, core_.now.mono + kSuppressedRecheck);
+  const Mono later = core_.now.mono + kSuppressedRecheck;
+  if (policy.held) return Gate{Suppression::kHeldLane, later};
+  if (policy.reaping == Reaping::kDisabled) return Gate{Suppression::kDisabled, later};
+  if (const auto gate = GateOfTime(slot, reap)) return gate;
+  if (policy.reaping == Reaping::kDryRun) return Gate{Suppression::kDryRun, later};
+  return std::nullopt;
+}
+
+// While nothing is seen, shortly after, and while too many fall silent together.
+std::optional<Reaper::Gate> Reaper::GateOfTime(Slot slot, const Reap& reap) {
+  const Mono now = core_.now.mono;
+  if (core_.silence.Stopped()) return Gate{Suppression::kOutage, now + kBlindRecheck};
+  const RunRecord& record = core_.store.At(slot);
+  const Nanos grace = core_.settings.grace.intervals * core_.PolicyOf(record).heartbeat_interval;
+  const Mono grace_ends = core_.silence.GraceEnds(grace);
+  if (grace_ends > now) return Gate{Suppression::kGrace, grace_ends};
+  const auto held = breaker_.HeldUntil(record, reap.reason, now - reap.overdue);
+  if (held) return Gate{Suppression::kBreaker, std::min(*held, now + Breaker::kLookAgain)};
+  return std::nullopt;
+}
+
+bool Reaper::GateShut(Slot slot, const Reap& reap) {
+  const std::optional<Gate> gate = GateOf(slot, reap);
+  if (!gate) return false;
+  if (IsForOne(gate->cause)) Drop(slot);
+  Suppress(slot, reap.reason, gate->cause);
+  core_.timers.Arm(slot, gate->again);
   return true;
 }
 
@@ -98,13 +128,33 @@ void Reaper::Suppress(Slot slot, Reason reason, Suppression cause) {
   if (std::exchange(record.suppressed, mark) == mark) return;
   core_.CountOne(Metric::kSuppressed, core_.LabelOf(record), static_cast<std::uint8_t>(cause));
   if (cause == Suppression::kDryRun) AnnounceDryRun(core_, record, reason);
-  if (cause == Suppression::kRateLimit) return;
+  if (!IsForOne(cause)) return;  // it is told of all of them together
   core_.Emit(LogLine{LogLevel::kInfo,
                      "a verdict is due and is not written",
                      {{"run", core_.FullName(record)},
                       {"lane", core_.policies.At(record.policy).lane},
                       {"reason", std::string(Info(reason).name)},
                       {"cause", std::string(kSuppressionNames[static_cast<std::size_t>(cause)])}}});
+}
+
+void Reaper::Explain(Slot slot, Explanation& explanation) {
+  const RunRecord& record = core_.store.At(slot);
+  if (record.queued) explanation.writing = "queued";
+  if (record.busy) explanation.writing = "under way";
+  const Decision decision = Decide(core_.SubjectOf(record), core_.now);
+  const auto* reap = std::get_if<Reap>(&decision);
+  if (reap == nullptr) return;
+  explanation.reason = Info(reap->reason).name;
+  explanation.overdue = reap->overdue;
+  if (const auto gate = GateOf(slot, *reap)) {
+    explanation.held_by = kSuppressionNames[static_cast<std::size_t>(gate->cause)];
+    explanation.looked_at_again_in = gate->again - core_.now.mono;
+  } else if (const auto attempt = attempts_.find(slot); attempt != attempts_.end() &&
+                                                        !record.busy && !record.queued &&
+                                                        record.timer > core_.now.mono) {
+    explanation.held_by = "refused";
+    explanation.looked_at_again_in = record.timer - core_.now.mono;
+  }
 }
 
 void Reaper::OnSeen(const Intake::Seen& seen, const ObservedRun& run) {
@@ -171,13 +221,13 @@ std::size_t Reaper::FlightsMax() const {
 
 void Reaper::Pump() {
   if (attempts_.empty() && visits_denied_.empty()) problem_.clear();
-  if (stopping_ || core_.now.mono < throttled_until_) return;
+  if (Idle() || core_.now.mono < throttled_until_) return;
   const bool limited = core_.settings.rate_limit.reaps_per_second > 0;
-  while (in_flight_.size() < FlightsMax() && !queue_.empty()) {
-    const Slot slot = queue_.front();
+  while (in_flight_.size() < FlightsMax() && !queue_.Empty()) {
+    const Slot slot = queue_.Front();
     RunRecord& record = core_.store.At(slot);
     if (!record.queued) {  // erased since, and perhaps the slot is another run's now
-      queue_.pop_front();
+      queue_.Pop();
       continue;
     }
     if (limited && !reaps_.Take(core_.now.mono)) {
@@ -187,11 +237,11 @@ void Reaper::Pump() {
       }
       break;
     }
-    queue_.pop_front();
+    queue_.Pop();
     record.queued = false;
     Begin(slot);
   }
-  while (in_flight_.size() < FlightsMax() && queue_.empty() && !visits_.empty() &&
+  while (in_flight_.size() < FlightsMax() && queue_.Empty() && !visits_.empty() &&
          visit_rate_.Take(core_.now.mono)) {
     const Slot slot = visits_.front();
     visits_.pop_front();
@@ -200,10 +250,10 @@ void Reaper::Pump() {
 }
 
 std::optional<Mono> Reaper::NextWake() const {
-  if (stopping_ || (queue_.empty() && visits_.empty())) return std::nullopt;
+  if (Idle() || (queue_.Empty() && visits_.empty())) return std::nullopt;
   if (core_.now.mono < throttled_until_) return throttled_until_;
   if (in_flight_.size() >= FlightsMax()) return std::nullopt;
-  TokenBucket bucket = queue_.empty() ? visit_rate_ : reaps_;
+  TokenBucket bucket = queue_.Empty() ? visit_rate_ : reaps_;
   return bucket.NextAt(core_.now.mono);
 }
 
@@ -216,7 +266,7 @@ void Reaper::Begin(Slot slot) {
     Judge(slot);
     return;
   }
-  if (GateShut(slot, reap->reason)) return;
+  if (GateShut(slot, *reap)) return;
   Attempt& attempt = AttemptOf(slot);
   attempt.due = core_.now.mono - reap->overdue;
   if (NeedOfLease(slot, reap->reason) != Leases::Need::kNothing) {

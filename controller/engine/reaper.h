@@ -9,8 +9,10 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "controller/engine/breaker.h"
 #include "controller/engine/core.h"
 #include "controller/engine/executors.h"
+#include "controller/engine/fair_queue.h"
 #include "controller/engine/intake.h"
 #include "controller/engine/leases.h"
 #include "controller/engine/outbox.h"
@@ -26,6 +28,7 @@ class Reaper {
     Executors& executors;
     Leases& leases;
     Outbox& outbox;
+    Breaker& breaker;
     EventDecoder& decoder;
   };
   explicit Reaper(const Parts& parts);
@@ -36,6 +39,9 @@ class Reaper {
   // Takes what Intake made of an object: judges it if need be, and counts a verdict of ours that is
   // seen on it for the first time. This is the only place that counts reaps.
   void OnSeen(const Intake::Seen& seen, const ObservedRun& run);
+
+  // Adds what is known of its verdict.
+  void Explain(Slot slot, Explanation& explanation);
 
   // Drops a run that is gone.
   void Forget(Slot slot);
@@ -51,7 +57,7 @@ class Reaper {
   void Stop() { stopping_ = true; }
 
   [[nodiscard]] std::size_t InFlight() const { return in_flight_.size(); }
-  [[nodiscard]] std::size_t Queued() const { return queue_.size() + visits_.size(); }
+  [[nodiscard]] std::size_t Queued() const { return queue_.Size() + visits_.size(); }
   // When Pump could send more than now; nothing when only an answer can tell.
   [[nodiscard]] std::optional<Mono> NextWake() const;
   // Why no write succeeds, empty when they do.
@@ -128,7 +134,16 @@ class Reaper {
   [[nodiscard]] std::string_view CauseOf(const RunRecord& record, Reason reason) const;
   void Drop(Slot slot);  // nothing of it waits to be written any more
   void Committed(Slot slot, const ObservedRun& run);
-  [[nodiscard]] bool GateShut(Slot slot, Reason reason);
+  // Why a due verdict is not written now, and when to look again.
+  struct Gate {
+    Suppression cause;
+    Mono again;
+  };
+  [[nodiscard]] std::optional<Gate> GateOf(Slot slot, const Reap& reap);
+  [[nodiscard]] std::optional<Gate> GateOfTime(Slot slot, const Reap& reap);
+  [[nodiscard]] bool GateShut(Slot slot, const Reap& reap);
+  // Nothing new may be sent.
+  [[nodiscard]] bool Idle() const { return stopping_ || !core_.leading; }
   void Suppress(Slot slot, Reason reason, Suppression cause);
   void Hold(Slot slot);
   [[nodiscard]] Attempt& AttemptOf(Slot slot);
@@ -140,10 +155,11 @@ class Reaper {
   Executors& executors_;
   Leases& leases_;
   Outbox& outbox_;
+  Breaker& breaker_;
   EventDecoder& decoder_;
   TokenBucket reaps_;
   TokenBucket visit_rate_;
-  std::deque<Slot> queue_;
+  FairQueue queue_;
   std::deque<Slot> visits_;
   std::unordered_map<RequestId, Flight> in_flight_;
   std::unordered_map<Slot, Attempt> attempts_;

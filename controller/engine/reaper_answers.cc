@@ -86,11 +86,11 @@ Reaper::Next Reaper::OnRead(const Flight& flight, const Response& response) {
   attempt.read_first = false;
   const Decision decision = Decide(core_.SubjectOf(core_.store.At(flight.slot)), core_.now);
   const auto* reap = std::get_if<Reap>(&decision);
-  if (reap == nullptr || taken == TakenIn::kOlder || stopping_) return Next::kJudge;
+  if (reap == nullptr || taken == TakenIn::kOlder || Idle()) return Next::kJudge;
   const Result<std::string> foreign = ForeignConditions(response.body);
   if (!foreign) return Next::kHold;
   attempt.due = core_.now.mono - reap->overdue;
-  if (GateShut(flight.slot, reap->reason)) return Next::kJudge;
+  if (GateShut(flight.slot, *reap)) return Next::kJudge;
   if (NeedOfLease(flight.slot, reap->reason) != Leases::Need::kNothing) return Next::kJudge;
   if (attempt.conflicts < kConflictsInRow || !StandsWhoeverBeats(flight.slot, reap->reason)) {
     WriteVerdict(flight.slot, reap->reason, *foreign);
@@ -129,7 +129,7 @@ Reaper::Next Reaper::OnWritten(const Flight& flight, const Response& response) {
   core_.CountOne(Metric::kConflicts, 0, 0);
   CountReconcile(ReconcileResult::kRequeue);
   attempt.read_first = true;
-  if (stopping_) return Next::kHold;
+  if (Idle()) return Next::kHold;
   if (++attempt.failures % kConflictsInRow == 0) return Next::kHold;
   ReadAnew(flight.slot, flight.reason);
   return Next::kWait;

@@ -53,7 +53,7 @@ void Reaper::SeeToLease(Slot slot, Reason reason) {
 
 // Goes on with a verdict for which something about the Lease is known now.
 Reaper::Next Reaper::GoOn(Slot slot) {
-  if (stopping_) return Next::kJudge;
+  if (Idle()) return Next::kJudge;
   core_.store.At(slot).busy = false;
   Begin(slot);
   return Next::kWait;
@@ -82,7 +82,7 @@ Reaper::Next Reaper::OnLeaseDeleted(const Flight& flight, const Response& respon
 Reaper::Next Reaper::OnLeaseMoved(const Flight& flight) {
   core_.CountOne(Metric::kConflicts, 0, 0);
   CountReconcile(ReconcileResult::kRequeue);
-  if (stopping_ || ++AttemptOf(flight.slot).failures % kConflictsInRow == 0) return Next::kHold;
+  if (Idle() || ++AttemptOf(flight.slot).failures % kConflictsInRow == 0) return Next::kHold;
   const WorkerLease& lease = *core_.leases.at(core_.store.At(flight.slot).uid);
   Send(flight.slot, Doing::kReadingLease, flight.reason, {.target = TargetOf(lease)});
   return Next::kWait;

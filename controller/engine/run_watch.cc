@@ -3,6 +3,8 @@
 #include <string>
 #include <utility>
 
+#include "controller/wire/canary.h"
+
 namespace jobrun {
 namespace {
 
@@ -47,6 +49,7 @@ void RunWatch::OnReplaced() {
 }
 
 void RunWatch::OnEvent(const Event& event, bool initial) {
+  if (event.run.lane == kCanaryLane) return;  // no work: engine/canaries.h
   ++events_by_type_[static_cast<std::size_t>(event.type)];
   if (event.type == EventType::kInvalid) {
     intake_.Invalid(event.run, event.message);

@@ -18,6 +18,9 @@ class ServerClock {
 
   [[nodiscard]] ServerInterval At(Mono now) const;
 
+  // The machine slept for so long, which the monotonic clock does not show.
+  void Skip(Nanos slept) { taken_at_ -= slept; }
+
   void SetSkew(Nanos skew) { skew_ = skew; }
 
  private:

@@ -22,6 +22,8 @@ struct ObservedRun {
   std::uint64_t generation{0};
   ServerTime created{};  // metadata.creationTimestamp, cut to the second by the API server
   bool being_deleted{false};
+  // The whole list metadata.managedFields, not looked into; wire/managed_fields.h reads it.
+  std::string_view managed_fields{};
 
   std::string_view lane{};
   std::string_view spec_json{};  // the whole spec object; decoded when its generation is new

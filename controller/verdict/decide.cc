@@ -8,14 +8,28 @@
 namespace jobrun {
 namespace {
 
-constexpr rules::Rule kPendingRules[] = {rules::PendingDeadline, rules::Cancelled};
-constexpr rules::Rule kRunningRules[] = {
-    rules::Deadline,  rules::Cancelled,    rules::ExecutorLost, rules::HeartbeatLost,
-    rules::NeverBeat, rules::ClaimExpired, rules::NoProgress,   rules::Backstop};
-// Whatever else may be wrong with a run, its work is over: only how it ended is open.
-constexpr rules::Rule kExitedRules[] = {rules::Finalize, rules::Backstop};
+struct Row {
+  std::string_view number;
+  std::string_view name;
+  rules::Rule rule;
+};
+constexpr Row kDeadline = {"4", "Deadline", rules::Deadline};
+constexpr Row kCancelled = {"4", "Cancelled", rules::Cancelled};
+constexpr Row kBackstop = {"10", "Backstop", rules::Backstop};
 
-std::span<const rules::Rule> RulesFor(const Subject& run) {
+constexpr Row kPendingRules[] = {{"2", "PendingDeadline", rules::PendingDeadline}, kCancelled};
+constexpr Row kRunningRules[] = {kDeadline,
+                                 kCancelled,
+                                 {"5", "ExecutorLost", rules::ExecutorLost},
+                                 {"6", "HeartbeatLost", rules::HeartbeatLost},
+                                 {"7", "NeverBeat", rules::NeverBeat},
+                                 {"8", "ClaimExpired", rules::ClaimExpired},
+                                 {"9", "NoProgress", rules::NoProgress},
+                                 kBackstop};
+// Whatever else may be wrong with a run, its work is over: only how it ended is open.
+constexpr Row kExitedRules[] = {{"3", "Finalize", rules::Finalize}, kBackstop};
+
+std::span<const Row> RulesFor(const Subject& run) {
   if (run.being_deleted || IsTerminal(run.phase)) return {};
   if (run.phase == Phase::kPending) return kPendingRules;
   if (run.exit_code) return kExitedRules;
@@ -28,14 +42,26 @@ std::string InSeconds(Seconds seconds) { return std::to_string(seconds.count()) 
 
 Decision Decide(const Subject& run, const Now& now) {
   Nanos soonest = Nanos::max();
-  for (const rules::Rule rule : RulesFor(run)) {
-    const rules::Outcome outcome = rule(run, now);
+  for (const Row& row : RulesFor(run)) {
+    const rules::Outcome outcome = row.rule(run, now);
     if (const auto* reap = std::get_if<Reap>(&outcome)) return *reap;
     if (const auto* due = std::get_if<rules::DueIn>(&outcome))
       soonest = std::min(soonest, due->left);
   }
   if (soonest == Nanos::max()) return Ignore{};
   return Recheck{soonest};
+}
+
+std::vector<RowDecision> DecideByRow(const Subject& run, const Now& now) {
+  std::vector<RowDecision> decisions;
+  for (const Row& row : RulesFor(run)) {
+    const rules::Outcome outcome = row.rule(run, now);
+    Decision decision = Ignore{};
+    if (const auto* due = std::get_if<rules::DueIn>(&outcome)) decision = Recheck{due->left};
+    if (const auto* reap = std::get_if<Reap>(&outcome)) decision = *reap;
+    decisions.push_back({row.number, row.name, decision});
+  }
+  return decisions;
 }
 
 std::string VerdictMessage(const Subject& run, Reason reason) {

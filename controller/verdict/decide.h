@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "controller/base/time.h"
 #include "controller/model/phase.h"
@@ -61,6 +62,15 @@ struct Reap {
 using Decision = std::variant<Ignore, Recheck, Reap>;
 
 [[nodiscard]] Decision Decide(const Subject& run, const Now& now);
+
+// What one row of the table says by itself.
+struct RowDecision {
+  std::string_view row{};   // "6"
+  std::string_view rule{};  // as in verdict/rules.h
+  Decision decision{};      // Ignore: it can't become due as things are
+};
+// All rows that are looked at for such a run, in their order.
+[[nodiscard]] std::vector<RowDecision> DecideByRow(const Subject& run, const Now& now);
 
 // The sentence for status.message: what was seen and which limit it broke.
 [[nodiscard]] std::string VerdictMessage(const Subject& run, Reason reason);

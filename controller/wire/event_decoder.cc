@@ -213,11 +213,16 @@ ApiStatus DecodeStatus(std::string_view text) {
   ondemand::object root;
   ApiStatus status;
   std::string_view kind;
+  const auto take_detail = [&](std::string_view key, ondemand::value& value) {
+    if (key == "kind") status.kind = json::Text(value, scratch).value_or(std::string_view());
+    return true;
+  };
   const auto take = [&](std::string_view key, ondemand::value& value) {
     if (key == "kind") kind = json::Text(value, scratch).value_or(std::string_view());
     if (key == "reason") status.reason = json::Text(value, scratch).value_or(std::string_view());
     if (key == "message") status.message = json::Text(value, scratch).value_or(std::string_view());
     if (key == "code") status.code = json::StatusCode(value);
+    if (key == "details" && json::IsObject(value)) return json::EachField(value, take_detail);
     return true;
   };
   const bool sound = json::OpenObject(parser, json::CopyPadded(buffer, text), document, root) &&

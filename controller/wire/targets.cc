@@ -40,6 +40,7 @@ std::string ListTarget(const WatchScope& scope, const ListOptions& options) {
   if (options.limit > 0) AddParameter(target, "limit", std::to_string(options.limit));
   AddParameter(target, "continue", options.continue_token);
   AddParameter(target, "labelSelector", scope.selector);
+  AddParameter(target, "fieldSelector", scope.field_selector);
   return target;
 }
 
@@ -54,6 +55,7 @@ std::string WatchTarget(const WatchScope& scope, const WatchOptions& options) {
   }
   AddParameter(target, "resourceVersion", options.resource_version);
   AddParameter(target, "labelSelector", scope.selector);
+  AddParameter(target, "fieldSelector", scope.field_selector);
   return target;
 }
 
@@ -67,6 +69,10 @@ std::string PodTarget(std::string_view name_space, std::string_view name) {
 
 std::string LeaseTarget(std::string_view name_space, std::string_view name) {
   return CollectionPath(name_space, Watched::kLeases).append("/").append(EncodeQuery(name));
+}
+
+std::string LeasesTarget(std::string_view name_space) {
+  return CollectionPath(name_space, Watched::kLeases);
 }
 
 std::string CreateTarget(std::string_view name_space) { return CollectionPath(name_space); }

@@ -11,10 +11,11 @@
 namespace jobrun {
 
 // What the controller watches: all namespaces when `name_space` is empty; all labels when
-// `selector` is.
+// `selector` is; all values of fields when `field_selector` is.
 struct WatchScope {
   std::string name_space{};
   std::string selector{};
+  std::string field_selector{};  // e.g. "spec.lane=a"; of a JobRun the CRD's selectableFields
   Watched watched{Watched::kJobRuns};
 };
 
@@ -35,6 +36,8 @@ struct WatchOptions {
 [[nodiscard]] std::string RunTarget(std::string_view name_space, std::string_view name);
 [[nodiscard]] std::string PodTarget(std::string_view name_space, std::string_view name);
 [[nodiscard]] std::string LeaseTarget(std::string_view name_space, std::string_view name);
+// Where a Lease is created.
+[[nodiscard]] std::string LeasesTarget(std::string_view name_space);
 [[nodiscard]] std::string CreateTarget(std::string_view name_space);
 // The active (not terminal) runs of a concurrencyKey; consistent, because it names no version.
 [[nodiscard]] std::string ActiveOfKeyTarget(std::string_view name_space, std::string_view key);

@@ -27,7 +27,7 @@ class DriverTest : public ::testing::Test {
   FakeParts parts_{};
   FakeLog log_{};
   FakeTransport transport_{};
-  Metrics metrics_{"1", "api:6443"};
+  Metrics metrics_{{"1", "api:6443"}};
   Driver driver_{parts_.Parts(), metrics_, log_};
 };
 

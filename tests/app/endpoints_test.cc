@@ -75,7 +75,7 @@ class EndpointsTest : public ::testing::Test {
   FakeParts parts_{};
   FakeLog log_{};
   FakeTransport transport_{};
-  Metrics metrics_{"1", "api:6443"};
+  Metrics metrics_{{"1", "api:6443"}};
   Driver driver_{parts_.Parts(), metrics_, log_};
   std::vector<std::unique_ptr<HttpServer>> servers_{};
   std::jthread loop_{};
@@ -90,6 +90,29 @@ TEST_F(EndpointsTest, MetricsAreServedInPrometheusFormat) {
   EXPECT_THAT(answer, HasSubstr("\njobrun_build_info{version=\"1\"} 1\n"));
   EXPECT_THAT(answer, HasSubstr("\nprocess_open_fds "));
   EXPECT_THAT(Get(servers_.at(0)->Port(), "/livez"), HasSubstr(" 404 "));
+}
+
+TEST_F(EndpointsTest, ARunIsExplained) {
+  parts_.engine = [](const Input& input, Effects& effects) {
+    const auto* asked = std::get_if<ExplainAsked>(&input);
+    if (asked == nullptr) return;
+    Answer answer{.id = asked->id};
+    if (asked->name == "a") {
+      answer.explanation = Explanation{.run = asked->name_space + "/a", .words = "it is well"};
+    }
+    effects.emplace_back(answer);
+  };
+  Start("127.0.0.1:0", "0");
+  RunLoop();
+  const std::uint16_t port = servers_.at(0)->Port();
+  const std::string answer = Get(port, "/debug/explain?run=ns%2Fa");
+  EXPECT_THAT(answer, HasSubstr("\r\nContent-Type: application/json\r\n"));
+  EXPECT_THAT(answer, HasSubstr(R"("run":"ns/a")"));
+  EXPECT_THAT(answer, HasSubstr(R"("summary":"it is well")"));
+  EXPECT_THAT(Get(port, "/debug/explain?run=ns/b"), HasSubstr(" 404 "));
+  for (const char* target : {"/debug/explain", "/debug/explain?run=a", "/debug/explain?run=%2"}) {
+    EXPECT_THAT(Get(port, target), HasSubstr(" 400 "));
+  }
 }
 
 TEST_F(EndpointsTest, ProbesAreServed) {

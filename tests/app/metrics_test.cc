@@ -38,7 +38,7 @@ Gauges SampleGauges() {
 
 // Everything moved once, so that every kind of line is there.
 std::string SampleText() {
-  Metrics metrics("1.2.3", "10.0.0.1:6443");
+  Metrics metrics({"1.2.3", "10.0.0.1:6443", "jobrun-controller"});
   metrics.SetLanes({"default", "etl", "other"});
   metrics.Apply({Metric::kReaps, 1, static_cast<std::uint8_t>(Reason::kHeartbeatTimeout)});
   metrics.Apply({Metric::kSuppressed, 0, static_cast<std::uint8_t>(Suppression::kDryRun)});
@@ -78,7 +78,7 @@ TEST(MetricsTest, PromtoolFindsNothingWrong) {
 }
 
 TEST(MetricsTest, EverySeriesIsThereFromTheStart) {
-  Metrics metrics("1", "h");
+  Metrics metrics({"1", "h"});
   metrics.SetLanes({"default", "other"});
   const std::string text = metrics.Render({});
   for (const ReasonInfo& reason : std::span(kReasons).first(kReapReasonCount)) {
@@ -110,7 +110,7 @@ TEST(MetricsTest, EveryRowOfTheTableIsShown) {
 }
 
 TEST(MetricsTest, WhateverTheEngineCountsIsShown) {
-  Metrics metrics("1", "h");
+  Metrics metrics({"1", "h"});
   metrics.SetLanes({"default", "other"});
   for (std::size_t metric = 0; metric < kMetricCount; ++metric) {
     const std::string before = metrics.Render({});
@@ -120,7 +120,7 @@ TEST(MetricsTest, WhateverTheEngineCountsIsShown) {
 }
 
 TEST(MetricsTest, NoSeriesStandsTwice) {
-  Metrics metrics("1", "h");
+  Metrics metrics({"1", "h"});
   // A lane may be called like the label of all that are not configured.
   metrics.SetLanes({"default", "other", "other"});
   metrics.Apply({Metric::kReaps, 1, 0});
@@ -140,7 +140,7 @@ TEST(MetricsTest, NoSeriesStandsTwice) {
 }
 
 TEST(MetricsTest, LanesThatComeLaterAreCountedApart) {
-  Metrics metrics("1", "h");
+  Metrics metrics({"1", "h"});
   metrics.SetLanes({"default"});
   metrics.Apply({Metric::kReaps, 1, 0});  // not known: left out
   metrics.SetLanes({"default", "late"});
@@ -151,7 +151,7 @@ TEST(MetricsTest, LanesThatComeLaterAreCountedApart) {
 }
 
 TEST(MetricsTest, AnUnknownLabelIsLeftOut) {
-  Metrics metrics("1", "h");
+  Metrics metrics({"1", "h"});
   metrics.SetLanes({"default", "other"});
   metrics.Apply({Metric::kReaps, 0, kReapReasonCount});  // would be the next lane's first
   EXPECT_THAT(metrics.Render({}), Not(HasSubstr("PendingDeadlineExceeded\"} 1")));
@@ -167,7 +167,7 @@ TEST(MetricsTest, HeartbeatsAreToldInWallClockTime) {
 }
 
 TEST(MetricsTest, StatusesOutOfAnyRangeCountAsErrors) {
-  Metrics metrics("1", "h");
+  Metrics metrics({"1", "h"});
   for (const int status : {-1, 0, 99, 600, 100000})
     metrics.CountRequest(Method::kPut, status, std::nullopt);
   EXPECT_THAT(

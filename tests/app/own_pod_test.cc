@@ -47,11 +47,23 @@ TEST(OwnPodTest, WithoutANameOrANamespaceThereIsNone) {
 }
 
 TEST(OwnPodTest, ABadConfigurationIsToldOfIt) {
-  const EmitEvent event = TellBadConfig({.name_space = "ns", .name = "a"}, "config.yaml:2:3: x");
+  EmitEvent event = TellBadConfig("config.yaml:2:3: x");
+  EXPECT_TRUE(event.name.empty());
+  Regard({.name_space = "ns", .name = "a"}, event);
   EXPECT_EQ(event.subject, EventSubject::kPod);
   EXPECT_EQ(event.name_space + "/" + event.name, "ns/a");
   EXPECT_EQ(event.severity, EventSeverity::kWarning);
   EXPECT_EQ(event.note, "config.yaml:2:3: x; the configuration before it stays in force");
+}
+
+TEST(OwnPodTest, TheUidOfThePodIsTheIdentity) {
+  EXPECT_EQ(IdentityOf(OwnPod{.name_space = "ns", .name = "a", .uid = *ParseUid(kUid)}, "h", "1f"),
+            kUid);
+}
+
+TEST(OwnPodTest, WithoutItTheHostAndTheProcessAre) {
+  EXPECT_EQ(IdentityOf(std::nullopt, "My_Host.example", "1f"), "on-my-host-example-1f");
+  EXPECT_EQ(IdentityOf(OwnPod{.name_space = "ns", .name = "a"}, "", "1f"), "on--1f");
 }
 
 }  // namespace

@@ -85,6 +85,8 @@ class Observer:
         self._version = listed["metadata"]["resourceVersion"]
 
     def _take(self, run):
+        if run["spec"]["lane"] == "jobrun-canary":
+            return  # The controller's own, and no work.
         now = time.monotonic()
         with self._lock:
             self._sightings.setdefault(run["metadata"]["name"], Sighting()).take(run, now)

@@ -30,7 +30,7 @@ class EngineHarness {
   void Restart(EngineOptions options) {
     requests_.clear();
     wake_.reset();
-    stream_ = 0;
+    stream_ = canary_stream_ = 0;
     last_stream_ = {};
     witness_streams_.clear();
     engine_.emplace(std::move(options), clocks_);
@@ -81,6 +81,24 @@ class EngineHarness {
   void Witness(Watched watched, const std::string& line) {
     Tell(witness_streams_.at(watched), watched, {line});
   }
+  // And for the canaries.
+  void SyncCanaries(const std::vector<RunText>& canaries) {
+    Give(StreamOpened{.id = canary_stream_,
+                      .date = ServerNow(),
+                      .sent_at = clocks_.mono,
+                      .received_at = clocks_.mono});
+    std::vector<std::string> lines;
+    for (const RunText& canary : canaries) lines.push_back(canary.Line("ADDED"));
+    lines.push_back(
+        R"({"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"100","annotations":{"k8s.io/initial-events-end":"true"}}}})");
+    Tell(canary_stream_, Watched::kJobRuns, lines);
+  }
+  void Canary(const RunText& canary, std::string_view type = "MODIFIED") {
+    Tell(canary_stream_, Watched::kJobRuns, {canary.Line(type)});
+  }
+  void CutCanaries(int status = 0) { Give(StreamClosed{.id = canary_stream_, .status = status}); }
+  [[nodiscard]] bool WatchesCanaries() const { return canary_stream_ != 0; }
+
   void CutWitnesses(Watched watched, int status) {
     Give(StreamClosed{.id = witness_streams_.at(watched), .status = status, .detail = "no"});
   }
@@ -117,6 +135,18 @@ class EngineHarness {
     return request;
   }
 
+  // Answers one of the open requests.
+  void AnswerTo(RequestId id, int status, std::string body = {}) {
+    std::erase_if(requests_, [id](const Request& request) { return request.id == id; });
+    Give(Response{.id = id,
+                  .status = status,
+                  .date = status == 0 ? std::nullopt : std::optional(ServerNow()),
+                  .sent_at = clocks_.mono,
+                  .received_at = clocks_.mono,
+                  .body = std::move(body),
+                  .detail = status == 0 ? "no answer" : ""});
+  }
+
   // Lets time pass; the engine is woken whenever it asked to be.
   void Pass(Nanos time) {
     const Mono until = clocks_.mono + time;
@@ -133,6 +163,19 @@ class EngineHarness {
     const bool wakes = wake_ && *wake_ <= until;
     SetTime(wakes ? std::max(clocks_.mono, *std::exchange(wake_, std::nullopt)) : until);
     if (wakes) Give(Woke{});
+  }
+
+  // The process does not run for so long: it is woken too late.
+  void Hang(Nanos time) {
+    SetTime(clocks_.mono + time);
+    wake_.reset();
+    Give(Woke{});
+  }
+  // The machine is suspended for so long.
+  void Sleep(Nanos time) {
+    slept_ += time;
+    SetTime(clocks_.mono);
+    Give(Woke{});
   }
 
   // ---- what the engine asked for ----
@@ -160,8 +203,14 @@ class EngineHarness {
     Give(ScrapeAsked{1});
     return snapshot_;
   }
+  [[nodiscard]] std::optional<Explanation> Explain(const std::string& name_space,
+                                                   const std::string& name) {
+    Give(ExplainAsked{.id = 2, .name_space = name_space, .name = name});
+    return explanation_;
+  }
   [[nodiscard]] Health CheckHealth() const { return engine_->CheckHealth(); }
-  [[nodiscard]] bool Exited() const { return exited_; }
+  [[nodiscard]] bool Exited() const { return exited_.has_value(); }
+  [[nodiscard]] std::optional<ExitCause> ExitedFor() const { return exited_; }
   [[nodiscard]] int StreamsOpened() const { return streams_opened_; }
   [[nodiscard]] std::optional<Mono> Wake() const { return wake_; }
   [[nodiscard]] Mono Time() const { return clocks_.mono; }
@@ -175,16 +224,20 @@ class EngineHarness {
   }
   [[nodiscard]] ServerTime ServerNow() const {
     // A `Date` header is cut to the second.
-    return kServerStart + std::chrono::floor<Seconds>(clocks_.mono.time_since_epoch());
+    return kServerStart + std::chrono::floor<Seconds>(clocks_.boot.time_since_epoch());
   }
 
  private:
-  void SetTime(Mono mono) { clocks_ = {mono, Boot(mono.time_since_epoch())}; }
+  void SetTime(Mono mono) { clocks_ = {mono, Boot(mono.time_since_epoch() + slept_)}; }
 
   void Note(OpenStream& open) {
     if (open.watched != Watched::kJobRuns) {
       witness_streams_[open.watched] = open.id;
       witness_targets_[open.watched] = open.target;
+      return;
+    }
+    if (open.target.find("jobrun-canary") != std::string::npos) {
+      canary_stream_ = open.id;
       return;
     }
     ++streams_opened_;
@@ -195,7 +248,9 @@ class EngineHarness {
   void Note(SendRequest& request) { requests_.push_back(std::move(request)); }
   void Note(WakeAt& wake) { wake_ = wake.at; }
   void Note(Count& count) {
-    counts_[{count.metric, count.label}] += count.metric == Metric::kDetectionLag ? 1 : count.value;
+    const bool observed =
+        count.metric == Metric::kDetectionLag || count.metric == Metric::kCanaryRoundTrip;
+    counts_[{count.metric, count.label}] += observed ? 1 : count.value;
     std::string_view label;
     if (count.metric == Metric::kReaps) label = kReasons.at(count.label).name;
     if (count.metric == Metric::kFinalized) label = "FinalizedByController";
@@ -206,10 +261,17 @@ class EngineHarness {
   }
   void Note(EmitEvent& event) { events_.push_back(std::move(event)); }
   void Note(LogLine& line) { log_.push_back(std::move(line)); }
-  void Note(jobrun::Answer& answer) { snapshot_ = std::move(answer.snapshot); }
-  void Note(Exit&) { exited_ = true; }
+  void Note(jobrun::Answer& answer) {
+    if (answer.id == 2) {
+      explanation_ = std::move(answer.explanation);
+    } else {
+      snapshot_ = std::move(answer.snapshot);
+    }
+  }
+  void Note(Exit& exit) { exited_ = exit.cause; }
 
   Clocks clocks_{};
+  Nanos slept_{};
   std::optional<Engine> engine_;
   EventDecoder decoder_;
   StreamId stream_{0};
@@ -217,6 +279,7 @@ class EngineHarness {
   std::map<Watched, StreamId> witness_streams_;
   std::map<Watched, std::string> witness_targets_;
   std::vector<StreamId> closed_;
+  StreamId canary_stream_{0};
   int streams_opened_{0};
   std::vector<Request> requests_;
   std::map<std::pair<Metric, std::uint8_t>, double> counts_;
@@ -224,8 +287,9 @@ class EngineHarness {
   std::vector<LogLine> log_;
   std::vector<EmitEvent> events_;
   Snapshot snapshot_;
+  std::optional<Explanation> explanation_;
   std::optional<Mono> wake_;
-  bool exited_{false};
+  std::optional<ExitCause> exited_;
 };
 
 }  // namespace jobrun

@@ -41,6 +41,7 @@ struct RunText {
   std::string late_heartbeat;
   std::string retry;       // status.retry's content
   std::string conditions;  // the list's content
+  std::string stamp;       // when the API server noted the heartbeat
   bool deleting = false;
 
   RunText& Spec(std::string fields) {
@@ -63,6 +64,10 @@ struct RunText {
   RunText& Beat(int number) {
     heartbeat = FormatMicroTime(kServerStart + std::chrono::seconds(1000 + number));
     return *this;
+  }
+  RunText& BeatStamped(int number, ServerTime at) {
+    stamp = FormatTime(at);
+    return Beat(number);
   }
   RunText& Version(std::uint64_t to) {
     version = to;
@@ -106,6 +111,13 @@ struct RunText {
                       R"(","resourceVersion":")" + std::to_string(version) + R"(","generation":)" +
                       std::to_string(generation) + R"(,"creationTimestamp":")" + created + "\"";
     if (deleting) out += R"(,"deletionTimestamp":"2026-11-22T12:00:00Z")";
+    if (!stamp.empty()) {
+      out += R"(,"managedFields":[{"manager":"worker","operation":"Update","apiVersion":)"
+             R"("jobrun.dev/v1","time":")" +
+             stamp +
+             R"(","fieldsType":"FieldsV1","fieldsV1":{"f:status":{"f:lastHeartbeatAt":{}}},)"
+             R"("subresource":"status"}])";
+    }
     out += R"(},"spec":{"lane":")" + lane + "\"" + spec + "}";
     if (phase.empty()) return out + "}";
     out += R"(,"status":{"phase":")" + phase + "\"";

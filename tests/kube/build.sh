@@ -2,7 +2,7 @@
 # Builds the real Kubernetes programs that the tests run, from Go modules pinned by the go.mod and go.sum
 # of each folder here, into $JOBRUN_KUBE_BIN (default ~/.cache/jobrun-kube/bin).
 #
-#   build.sh [PROGRAM…]     default: etcd kube-apiserver kubectl helm
+#   build.sh [PROGRAM…]     default: etcd kube-apiserver kubectl helm elector
 #                           also: kube-controller-manager kube-scheduler kubelet
 #
 # Returns at once when everything is current. A program is replaced in one step when its build is complete,
@@ -17,7 +17,7 @@ helm_version=v3.22.0
 go_minor_min=26
 bin=${JOBRUN_KUBE_BIN:-$HOME/.cache/jobrun-kube/bin}
 programs=("$@")
-((${#programs[@]})) || programs=(etcd kube-apiserver kubectl helm)
+((${#programs[@]})) || programs=(etcd kube-apiserver kubectl helm elector)
 
 # recipe PROGRAM: prints its module folder, package and linker flags.
 recipe() {
@@ -25,6 +25,7 @@ recipe() {
   local stamp="-X $component.gitVersion=$kube_version -X $component.gitMajor=1 -X $component.gitMinor=${minor%.*}"
   case $1 in
     etcd) echo "etcd go.etcd.io/etcd/server/v3 -s -w" ;;
+    elector) echo "elector jobrun.dev/tests/kube/elector -s -w" ;;
     helm) echo "helm helm.sh/helm/v3/cmd/helm -s -w -X helm.sh/helm/v3/internal/version.version=$helm_version" ;;
     kube-apiserver | kubectl | kube-controller-manager | kube-scheduler | kubelet)
       echo "apiserver k8s.io/kubernetes/cmd/$1 -s -w $stamp" ;;
@@ -34,7 +35,9 @@ recipe() {
 
 # fingerprint FOLDER PACKAGE FLAGS: changes when the program has to be built again.
 fingerprint() {
-  printf '%s\n' "$2 $3" | cat - "$1/go.mod" "$1/go.sum" | sha256sum | cut -d' ' -f1
+  local sources=("$1/go.mod" "$1/go.sum")
+  [[ ! -e $1/main.go ]] || sources+=("$1/main.go")
+  printf '%s\n' "$2 $3" | cat - "${sources[@]}" | sha256sum | cut -d' ' -f1
 }
 
 require_go() {
@@ -66,6 +69,7 @@ build() {
 grep -q "k8s.io/kubernetes $kube_version\$" apiserver/go.mod
 grep -q "go.etcd.io/etcd/server/v3 $etcd_version\$" etcd/go.mod
 grep -q "helm.sh/helm/v3 $helm_version\$" helm/go.mod
+grep -q "k8s.io/client-go v0.${kube_version#v1.}\$" elector/go.mod
 
 for program in "${programs[@]}"; do recipe "$program" >/dev/null; done
 mkdir -p "$bin"

@@ -36,6 +36,18 @@ TEST(TargetsTest, AWatchListAsksForTheInitialEvents) {
             "&sendInitialEvents=true&resourceVersionMatch=NotOlderThan");
 }
 
+TEST(TargetsTest, AFieldSelectorStandsBesideTheLabels) {
+  const WatchScope scope{
+      .name_space = "etl", .selector = "a=b", .field_selector = "spec.lane=c,x!=d"};
+  EXPECT_EQ(ListTarget(scope, {}),
+            "/apis/jobrun.dev/v1/namespaces/etl/jobruns?limit=500&labelSelector=a%3Db"
+            "&fieldSelector=spec.lane%3Dc%2Cx%21%3Dd");
+  EXPECT_EQ(WatchTarget(scope, {.resource_version = "1"}),
+            "/apis/jobrun.dev/v1/namespaces/etl/jobruns?watch=true&allowWatchBookmarks=true"
+            "&timeoutSeconds=300&resourceVersion=1&labelSelector=a%3Db"
+            "&fieldSelector=spec.lane%3Dc%2Cx%21%3Dd");
+}
+
 TEST(TargetsTest, NamesARunAndItsStatus) {
   EXPECT_EQ(RunTarget("etl", "nightly.1"), "/apis/jobrun.dev/v1/namespaces/etl/jobruns/nightly.1");
   EXPECT_EQ(StatusTarget("etl", "nightly"),

@@ -1,0 +1,84 @@
+#include "controller/wire/canary.h"
+
+#include <cstddef>
+#include <cstdint>
+
+#include "controller/base/object_name.h"
+#include "controller/base/rfc3339.h"
+#include "controller/model/phase.h"
+#include "controller/wire/json_writer.h"
+
+namespace jobrun {
+namespace {
+
+constexpr std::string_view kNamePrefix = "jobrun-canary-";
+constexpr std::string_view kSincePrefix = "writable-since=";
+
+// FNV-1a of 64 bits in hexadecimal: names are compared between processes and builds, so
+// the hash of the standard library won't do.
+std::string HashDigits(std::string_view text) {
+  constexpr std::string_view kHex = "0123456789abcdef";
+  std::uint64_t hash = 0xcbf29ce484222325U;
+  for (const char c : text) {
+    hash ^= static_cast<unsigned char>(c);
+    hash *= 0x100000001b3U;
+  }
+  std::string digits(16, '0');
+  for (std::size_t i = digits.size(); i-- > 0; hash >>= 4U) digits[i] = kHex[hash & 0xfU];
+  return digits;
+}
+
+}  // namespace
+
+std::string CanaryName(std::string_view identity) {
+  std::string name = std::string(kNamePrefix).append(identity);
+  if (name.size() <= kObjectNameMax) return name;
+  const std::string suffix = HashDigits(identity);
+  name.resize(kObjectNameMax - 1 - suffix.size());
+  // A label of the name must end in a letter or digit.
+  while (name.ends_with('.') || name.ends_with('-')) name.pop_back();
+  return name.append("-").append(suffix);
+}
+
+std::string WriteCanary(std::string_view name, std::string_view name_space) {
+  json::Writer writer;
+  writer.Open().Text("apiVersion", "jobrun.dev/v1").Text("kind", "JobRun");
+  writer.Key("metadata").Open().Text("name", name).Text("namespace", name_space);
+  writer.Key("labels")
+      .Open()
+      .Text("app.kubernetes.io/name", "jobrun")
+      .Text(kCanaryLabel, "true")
+      .Close()
+      .Close();
+  writer.Key("spec").Open().Text("lane", kCanaryLane).Text("reaping", "Disabled").Close();
+  return writer.Close().Take();
+}
+
+std::string WriteCanaryClaim(std::string_view identity, ServerTime at) {
+  json::Writer writer;
+  writer.Open().Key("status").Open();
+  writer.Text("phase", PhaseName(Phase::kRunning))
+      .Text("claimedAt", FormatMicroTime(at))
+      .Text("claimedBy", identity);
+  return writer.Close().Close().Take();
+}
+
+std::string WriteCanaryBeat(ServerTime at, std::optional<ServerTime> writable_since) {
+  json::Writer writer;
+  writer.Open().Key("status").Open().Text("lastHeartbeatAt", FormatMicroTime(at));
+  if (writable_since) {
+    writer.Text("progress", std::string(kSincePrefix).append(FormatMicroTime(*writable_since)));
+  } else {
+    writer.Key("progress").Raw("null");
+  }
+  return writer.Close().Close().Take();
+}
+
+std::optional<ServerTime> WritableSince(std::string_view progress) {
+  if (!progress.starts_with(kSincePrefix)) return std::nullopt;
+  progress.remove_prefix(kSincePrefix.size());
+  const std::optional<ServerTime> since = ParseRfc3339(progress);
+  return since && FormatMicroTime(*since) == progress ? since : std::nullopt;
+}
+
+}  // namespace jobrun
