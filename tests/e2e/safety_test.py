@@ -1,7 +1,5 @@
 """The real API server and its store are killed, stopped, crippled and changed under controllers and workers. Whatever
 happens, no run is reaped whose worker lives, and every other one is, as soon as that can be told again.
-
-The soak test has the same disturbances at full length.
 """
 
 import shutil
