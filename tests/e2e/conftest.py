@@ -9,9 +9,9 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "kube"))
 os.environ.setdefault("JOBRUN_TEST_SERVERS", "dev,kube")
 
-pytest.register_assert_rewrite("space", "gate", "metrics", "controller")
+pytest.register_assert_rewrite("space", "gate", "metrics", "controller", "crew", "replicas")
 import servers  # noqa: E402
-from stories import Stories  # noqa: E402
+from stories import LoneStories, Stories  # noqa: E402
 
 _versions = {}
 # The dev server forgets by counting changes; fewer of them make it forget sooner.
@@ -40,11 +40,22 @@ def stories(request, server, tmp_path_factory, record_testsuite_property):
     begun.close()
 
 
+@pytest.fixture(scope="session")
+def lone_stories(request, tmp_path_factory):
+    """The stories of this session that have a server each, begun."""
+    if "kube" not in servers.selected():
+        pytest.skip("JOBRUN_TEST_SERVERS does not name kube")
+    begun = LoneStories(tmp_path_factory.mktemp("lone-stories"),
+                        [item.function.story for item in request.session.items if "lone_stories" in item.fixturenames])
+    yield begun
+    begun.close()
+
+
 @pytest.fixture
 def space(request, stories):
     """A namespace for a test that has the server to itself: no story is going on any more."""
     stories.wait()
-    space = stories.space(request.node.originalname.removeprefix("test_"))
+    space = stories.space(request.node.originalname)
     yield space
     request.node.add_report_section("teardown", "controllers", space.logs())
     space.close()

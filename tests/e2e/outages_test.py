@@ -1,12 +1,15 @@
 """The server goes away, forgets, or refuses; and what the probes say meanwhile."""
 
 import contextlib
+import itertools
 import time
 
 import pytest
 
-from afflictions import bad_token, no_right_to_read, no_right_to_write, resource_missing, wrong_ca
-from space import LATE_SECONDS, beats, eventually
+from afflictions import (bad_token, canary_home, no_right_to_read, no_right_to_write, resource_missing, writes_refused,
+                         wrong_ca)
+from crew import SCALED, Crew, counted_as_written
+from space import AFTER_STOP_SECONDS, LATE_SECONDS, beats, eventually
 from stories import story
 
 MENDED_SECONDS_MAX = 30
@@ -22,11 +25,12 @@ def way_in(space):
 
 @contextlib.contextmanager
 def outage(space, gate):
-    """Nobody gets through; after it every earlier resourceVersion is too old, as after a restart of a real server."""
+    """Nobody gets through; after it every earlier resourceVersion is too old, as mostly after a restart of a real
+    server."""
     if gate is None:
         space.server.kill()
         yield
-        space.server.restart()
+        space.server.compact()
         return
     gate.cut()
     space.server.pause()
@@ -46,6 +50,7 @@ def test_api_server_restarted_in_the_middle(space):
     controller = space.controller(kubeconfig=kubeconfig)
     alive, dying = space.alive("alive", beats(120)), space.alive("dying", beats(8))
     finishing = space.dead("finishing", beats(120))
+    before = lists(controller)
     with outage(space, gate):
         eventually(lambda: not controller.ready())
         assert controller.page("/livez")[0] == 200
@@ -53,11 +58,11 @@ def test_api_server_restarted_in_the_middle(space):
         time.sleep(1)
     space.rest.close()
     controller.await_ready()
-    eventually(lambda: lists(controller) >= 2)  # A watch that is taken up again is refused from within.
+    eventually(lambda: lists(controller) > before)  # A watch that is taken up again is refused from within.
     assert finishing.finish() == 200
     dead = space.dead("dead-later", beats(3))
-    space.silent_until_reaped(dead, "dead-later", 3)
-    space.ends("dying", "Stuck", "HeartbeatTimeout", 8 + LATE_SECONDS)
+    space.silent_until_reaped(dead, "dead-later", 3, LATE_SECONDS + AFTER_STOP_SECONDS)
+    space.ends("dying", "Stuck", "HeartbeatTimeout", 8 + AFTER_STOP_SECONDS + LATE_SECONDS)
     space.stays("alive", "Running", 1)
     space.counted(controller, 2)
     assert controller.metrics().by("jobrun_runs", "phase") == {("Running",): 1, ("Stuck",): 2, ("Succeeded",): 1}
@@ -68,7 +73,8 @@ def test_compaction_makes_it_list_again_and_keeps_its_timers(space):
     kubeconfig, gate = way_in(space)
     controller = space.controller(kubeconfig=kubeconfig)
     dead = space.dead("dead", beats(15))
-    time.sleep(5)
+    before = lists(controller)
+    time.sleep(8)
     if gate:  # A watch that is open would notice nothing, and a bookmark could save it.
         gate.flowing.clear()
     space.server.compact()
@@ -76,7 +82,7 @@ def test_compaction_makes_it_list_again_and_keeps_its_timers(space):
         gate.end_connections()
         gate.flowing.set()
     space.rest.close()
-    eventually(lambda: lists(controller) >= 2, 2 * LATE_SECONDS)
+    eventually(lambda: lists(controller) > before, 2 * LATE_SECONDS)
     listed_at = time.monotonic()
     ended = space.silent_until_reaped(dead, "dead", 15)
     assert ended.at < listed_at + 15 - 2, "its silence began anew with the list"
@@ -151,14 +157,38 @@ def test_wrong_ca_is_named_and_the_next_one_is_taken(space):
 
 @story
 def test_missing_right_to_write_is_named_and_waited_for(space):
+    """Where the runs are; it has all rights where its canary is."""
     kubeconfig, mend, said = no_right_to_write(space)
-    controller = space.controller(kubeconfig=kubeconfig)
+    controller = space.controller(kubeconfig=kubeconfig, canaries_in=canary_home(space))
     space.dead("unwritable", beats(2))
     one_line(controller, *said, seconds=2 + LATE_SECONDS)
     space.stays("unwritable", "Running", 1)
     mend()
     space.ends("unwritable", "Stuck", "HeartbeatTimeout", MENDED_SECONDS_MAX)
     eventually(controller.ready)
+
+
+@story
+def test_namespaces_whose_writes_are_refused_hold_up_no_other(space):
+    """A policy forbids them in one and a webhook fails them in another, whatever they say. When both are gone, the runs
+    there are given up too."""
+    refused = [space.neighbour("policy"), space.neighbour("webhook")]
+    for each in refused:
+        each.dead("dead", beats(4))
+    kubeconfig, mend = writes_refused(space, *refused)
+    watched = itertools.chain(*(("--namespace", each.name) for each in refused))
+    controller = space.controller(*watched, kubeconfig=kubeconfig, config=SCALED)
+    crew = Crew(space, 6)
+    crew.lose(2)
+    crew.dead_are_reaped(crew.timeout + LATE_SECONDS)
+    for each in refused:
+        each.stays("dead", "Running", 1)
+    assert controller.reaps() == 2
+    mend()
+    for each in refused:
+        each.ends("dead", "Stuck", "HeartbeatTimeout", MENDED_SECONDS_MAX)
+    crew.nobody_living_was_reaped()
+    counted_as_written(space, *refused)
 
 
 @pytest.mark.last
@@ -187,4 +217,4 @@ def works(space, controller):
     """It becomes ready by itself, and reaps."""
     controller.await_ready(MENDED_SECONDS_MAX)
     worker = space.dead("after-all", beats(2))
-    space.silent_until_reaped(worker, "after-all", 2)
+    space.silent_until_reaped(worker, "after-all", 2, LATE_SECONDS + AFTER_STOP_SECONDS)

@@ -51,20 +51,30 @@ class Rest:
         return self._address.geturl()
 
     def request(self, method, path, body=None, content_type="application/json", headers=None):
-        """Sends one request on the kept connection and returns its Reply; `body` is made JSON."""
+        """Sends one request on the kept connection and returns its Reply; `body` is made JSON. A read is sent again when
+        the server has closed the connection, as it does after a minute and a half without a request."""
         text = None if body is None else json.dumps(body)
         sent = {**self._headers, **({"Content-Type": content_type} if body is not None else {}), **(headers or {})}
+        is_kept = self._connection is not None
+        try:
+            answer, raw = self._exchange(method, path, text, sent)
+        except http.client.RemoteDisconnected:
+            if not (is_kept and method == "GET"):
+                raise
+            answer, raw = self._exchange(method, path, text, sent)
+        is_json = "json" in answer.headers.get("Content-Type", "")
+        return Reply(answer.status, answer.headers, json.loads(raw) if is_json else raw.decode())
+
+    def _exchange(self, method, path, text, headers):
         if self._connection is None:
             self._connection = self._connect(_TIMEOUT_SECONDS)
         try:
-            self._connection.request(method, path, text, sent)
+            self._connection.request(method, path, text, headers)
             answer = self._connection.getresponse()
-            raw = answer.read()
+            return answer, answer.read()
         except (OSError, http.client.HTTPException):
             self.close()
             raise
-        is_json = "json" in answer.headers.get("Content-Type", "")
-        return Reply(answer.status, answer.headers, json.loads(raw) if is_json else raw.decode())
 
     def get(self, path):
         return self.request("GET", path)

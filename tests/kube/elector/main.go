@@ -49,6 +49,7 @@ func elect(ctx context.Context, o options) error {
 		return err
 	}
 	config.Timeout = o.renewDeadline / 2
+	config.ContentType = "application/json" // the dev server speaks nothing else
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		return err
