@@ -28,8 +28,8 @@ class EventDecoder {
   // in `message` (static text) and what could be read of the object in `run`, its names first of
   // all. `line` must be followed by 64 readable bytes (LineSplitter sees to that). Strings with
   // escapes are unescaped into scratch memory that lives until Reset, so that a batch of events can
-  // be handed on together. Of parts that are skipped (managedFields, payload) only UTF-8, string
-  // ends and the number of brackets are checked.
+  // be handed on together. Of parts that are skipped or passed on as they are (payload,
+  // managedFields) only UTF-8, string ends and the number of brackets are checked.
   [[nodiscard]] Event DecodeLine(std::string_view line, Watched watched = Watched::kJobRuns);
   void Reset();
 

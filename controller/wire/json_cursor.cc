@@ -20,10 +20,7 @@ std::optional<std::string_view> Raw(Container& container) {
 
 static_assert(simdjson::SIMDJSON_PADDING == 64, "LineSplitter::kPadding promises 64 bytes");
 
-}  // namespace
-
-bool OpenObject(ondemand::parser& parser, std::string_view padded, ondemand::document& document,
-                ondemand::object& root) {
+bool Iterate(ondemand::parser& parser, std::string_view padded, ondemand::document& document) {
   // simdjson grows to the exact size it is given: lines that each are a little longer than the one
   // before would allocate every time.
   if (parser.capacity() < padded.size()) {
@@ -31,8 +28,19 @@ bool OpenObject(ondemand::parser& parser, std::string_view padded, ondemand::doc
     if (parser.allocate(capacity) != simdjson::SUCCESS) return false;
   }
   const simdjson::padded_string_view text(padded, padded.size() + simdjson::SIMDJSON_PADDING);
-  return parser.iterate(text).get(document) == simdjson::SUCCESS &&
-         document.get_object().get(root) == simdjson::SUCCESS;
+  return parser.iterate(text).get(document) == simdjson::SUCCESS;
+}
+
+}  // namespace
+
+bool OpenObject(ondemand::parser& parser, std::string_view padded, ondemand::document& document,
+                ondemand::object& root) {
+  return Iterate(parser, padded, document) && document.get_object().get(root) == simdjson::SUCCESS;
+}
+
+bool OpenArray(ondemand::parser& parser, std::string_view padded, ondemand::document& document,
+               ondemand::array& root) {
+  return Iterate(parser, padded, document) && document.get_array().get(root) == simdjson::SUCCESS;
 }
 
 bool AtEnd(ondemand::document& document) {

@@ -28,7 +28,11 @@ inline constexpr std::size_t kKeptBytesMax = std::size_t{1} << 20U;
 [[nodiscard]] bool OpenObject(ondemand::parser& parser, std::string_view padded,
                               ondemand::document& document, ondemand::object& root);
 
-// True when nothing but white space follows the root object, which must have been read to its end.
+// The same for a text whose root is a list.
+[[nodiscard]] bool OpenArray(ondemand::parser& parser, std::string_view padded,
+                             ondemand::document& document, ondemand::array& root);
+
+// True when nothing but white space follows the root, which must have been read to its end.
 [[nodiscard]] bool AtEnd(ondemand::document& document);
 
 // Gives back what a giant text made the parser grow to. Views into the text stay valid.

@@ -96,10 +96,22 @@ bool ObjectReader::ReadMetadataField(std::string_view key, ondemand::value& valu
     TakeText(value, text, "metadata.deletionTimestamp: expected a string");
     run_.being_deleted = !text.empty();
     witness_.pod.deletion_timestamp = text;
+  } else if (watched_ == Watched::kJobRuns && key == "managedFields") {
+    return ReadManagedFields(value);
   } else if (may_be_bookmark_ && key == "annotations") {
     return ReadAnnotations(value);
   }
   return true;
+}
+
+bool ObjectReader::ReadManagedFields(ondemand::value& value) {
+  run_.managed_fields = {};
+  if (!IsArray(value)) return true;
+  ondemand::array list;
+  if (value.get_array().get(list) != simdjson::SUCCESS) return false;
+  const std::optional<std::string_view> raw = RawArray(list);
+  if (raw) run_.managed_fields = *raw;
+  return raw.has_value();
 }
 
 bool ObjectReader::ReadAnnotations(ondemand::value& value) {

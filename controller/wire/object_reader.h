@@ -38,6 +38,7 @@ class ObjectReader {
   [[nodiscard]] bool ReadField(std::string_view key, ondemand::value& value);
   [[nodiscard]] bool ReadMetadata(ondemand::value& value);
   [[nodiscard]] bool ReadMetadataField(std::string_view key, ondemand::value& value);
+  [[nodiscard]] bool ReadManagedFields(ondemand::value& value);
   [[nodiscard]] bool ReadAnnotations(ondemand::value& value);
   [[nodiscard]] bool ReadSpec(ondemand::value& value);
   [[nodiscard]] bool ReadRetryOf(ondemand::value& value);

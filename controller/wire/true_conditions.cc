@@ -20,10 +20,7 @@ void EachTrue(std::string_view conditions_json, Each&& each) {
   ondemand::parser parser;
   ondemand::document document;
   ondemand::array conditions;
-  const std::string_view padded = json::CopyPadded(buffer, conditions_json);
-  const simdjson::padded_string_view text(padded, padded.size() + simdjson::SIMDJSON_PADDING);
-  if (parser.iterate(text).get(document) != simdjson::SUCCESS ||
-      document.get_array().get(conditions) != simdjson::SUCCESS) {
+  if (!json::OpenArray(parser, json::CopyPadded(buffer, conditions_json), document, conditions)) {
     return;
   }
   Scratch scratch;

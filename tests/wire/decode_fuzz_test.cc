@@ -8,6 +8,7 @@
 
 #include "controller/base/random.h"
 #include "controller/wire/event_decoder.h"
+#include "controller/wire/managed_fields.h"
 #include "controller/wire/status_patch.h"
 #include "tests/wire/lines.h"
 #include "tests/wire/recorded.h"
@@ -29,7 +30,7 @@ std::size_t Touch(const ObservedRun& run) {
   std::size_t sum = 0;
   for (const std::string_view text :
        {run.name_space, run.name, run.lane, run.spec_json, run.claimed_at, run.last_heartbeat_at,
-        run.start_time, run.reason, run.verdict_id}) {
+        run.start_time, run.reason, run.verdict_id, run.managed_fields}) {
     for (const char c : text) sum += static_cast<unsigned char>(c);
   }
   return sum;
@@ -155,6 +156,9 @@ TEST(DecodeFuzzTest, DamagedObjectsDoNoHarm) {
     ASSERT_TRUE(KeepsPromises(event)) << "seed " << seed;
     const auto thresholds = decoder.DecodeThresholds(event.run.spec_json);
     ASSERT_TRUE(thresholds.ok() || thresholds.error().code == Code::kInvalid) << "seed " << seed;
+    if (HeartbeatStamp(event.run.managed_fields)) {
+      ASSERT_NE(text.find("f:lastHeartbeatAt"), std::string::npos) << "seed " << seed;
+    }
     const auto conditions = ForeignConditions(text);
     if (conditions.ok() && !conditions->empty()) {
       ASSERT_EQ(conditions->front(), '{') << "seed " << seed;

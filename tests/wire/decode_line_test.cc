@@ -92,6 +92,31 @@ TEST(DecodeLineTest, LookalikesInsideSkippedPartsAreNotTaken) {
   EXPECT_EQ(event.run.lane, "batch");
 }
 
+TEST(DecodeLineTest, ManagedFieldsArePassedOnAsTheyAre) {
+  EventDecoder decoder;
+  constexpr std::string_view kList = R"([{"manager":"m","fieldsV1":{"f:status":{"f:phase":{}}}}])";
+  const PaddedText plain(kModified);
+  EXPECT_EQ(decoder.DecodeLine(plain.View()).run.managed_fields, kList);
+  for (const char* list : {"[]", "[ [ ] , \"]\" ]", R"([{"k:{\"type\":\"]\"}":{}}, 7 ])"}) {
+    const PaddedText line(Replaced(kList, list));
+    const Event event = decoder.DecodeLine(line.View());
+    EXPECT_EQ(event.type, EventType::kModified) << event.message;
+    EXPECT_EQ(event.run.managed_fields, list);
+    EXPECT_EQ(event.run.name, "nightly");
+  }
+}
+
+TEST(DecodeLineTest, ManagedFieldsThatAreNoListAreNone) {
+  EventDecoder decoder;
+  for (const char* other : {"null", "7", "\"x\"", R"({"a":[1]})", R"([1],"managedFields":{})"}) {
+    const PaddedText line(
+        Replaced(R"([{"manager":"m","fieldsV1":{"f:status":{"f:phase":{}}}}])", other));
+    const Event event = decoder.DecodeLine(line.View());
+    EXPECT_EQ(event.type, EventType::kModified) << other;
+    EXPECT_EQ(event.run.managed_fields, "") << other;
+  }
+}
+
 TEST(DecodeLineTest, AbsentMeansPendingAndEmpty) {
   EventDecoder decoder;
   for (const char* status : {"", R"(,"status":{})", R"(,"status":null)",

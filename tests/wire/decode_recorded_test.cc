@@ -2,12 +2,15 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "controller/base/rfc3339.h"
 #include "controller/wire/event_decoder.h"
 #include "controller/wire/line_splitter.h"
+#include "controller/wire/managed_fields.h"
 #include "tests/wire/recorded.h"
 
 namespace jobrun {
@@ -74,6 +77,29 @@ TEST(DecodeRecordedTest, TellsTheStoryOfTheRuns) {
        {std::size_t{1}, std::size_t{7}, std::size_t{1448}, stream.size()}) {
     EXPECT_EQ(Summaries(stream, chunk_bytes), story) << chunk_bytes;
   }
+}
+
+// The server wrote these times while the worker's clock stood an hour behind.
+TEST(DecodeRecordedTest, TellsWhenTheServerTookTheHeartbeats) {
+  const auto at = [](std::string_view text) { return ParseRfc3339(text); };
+  const std::vector<std::pair<std::optional<ServerTime>, std::optional<ServerTime>>> stamps = {
+      {std::nullopt, std::nullopt},                              // created
+      {std::nullopt, at("2026-11-22T01:52:40Z")},                // claimed
+      {at("2026-11-22T01:52:41Z"), at("2026-11-22T01:52:41Z")},  // a beat, by the same manager
+      {at("2026-11-22T01:52:43Z"), at("2026-11-22T01:52:43Z")},
+      {at("2026-11-22T01:52:44Z"), at("2026-11-22T01:52:44Z")}};
+  EventDecoder decoder;
+  std::size_t seen = 0;
+  for (std::string line : RecordedLines("watch.jsonl")) {
+    const std::size_t size = line.size();
+    line.append(LineSplitter::kPadding, '\0');
+    const Event event = decoder.DecodeLine(std::string_view(line).substr(0, size));
+    if (event.run.name != "nightly-sync-7f3k2" || seen == stamps.size()) continue;
+    EXPECT_EQ(HeartbeatStamp(event.run.managed_fields), stamps[seen].first) << seen;
+    EXPECT_EQ(ClaimStamp(event.run.managed_fields), stamps[seen].second) << seen;
+    ++seen;
+  }
+  EXPECT_EQ(seen, stamps.size());
 }
 
 TEST(DecodeRecordedTest, ReadsTheFieldsOfARealObject) {
