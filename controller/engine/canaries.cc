@@ -16,6 +16,8 @@
 namespace jobrun {
 namespace {
 
+// After a request without an answer the next one comes in this part of a period.
+constexpr int kTrySoonerPart = 4;
 // Others' canaries are looked over so often.
 constexpr Nanos kRemoveEvery = std::chrono::seconds(30);
 constexpr Nanos kRemoveDeadline = std::chrono::seconds(10);
@@ -206,6 +208,23 @@ std::optional<Mono> Canaries::NextWake() const {
   return std::min(std::max(next_, core_.now.mono), sight);
 }
 
+Canaries::Doing Canaries::DoingFor(Own own) {
+  switch (own) {
+    case Own::kUnknown:
+    case Own::kLeaving:
+      return Doing::kReading;
+    case Own::kAbsent:
+      return Doing::kCreating;
+    case Own::kPending:
+      return Doing::kClaiming;
+    case Own::kEnded:
+      return Doing::kDeleting;
+    case Own::kRunning:
+      break;
+  }
+  return Doing::kBeating;
+}
+
 void Canaries::SendNext() {
   const std::string& home = replica_.name_space;
   // No two beats are alike, whatever becomes of the clock.
@@ -269,11 +288,12 @@ void Canaries::OnResponse(const Response& response) {
   }
   // Whatever the watch will tell, the object is looked at first.
   if (response.status != 0 && response.status < kHttpServerError) own_ = Own::kUnknown;
+  // A connection that was cut tells nothing about the next one; others wait for their turn.
+  if (response.status == 0) next_ = std::min(next_, core_.now.mono + Period() / kTrySoonerPart);
   Report(response);
 }
 
 void Canaries::OnDone(const Response& response) {
-  const Own before = own_;
   const Event event = decoder_.DecodeObject(response.body);
   if (doing_ == Doing::kDeleting) {
     own_ = Own::kAbsent;
@@ -283,8 +303,8 @@ void Canaries::OnDone(const Response& response) {
     return Report(response);
   }
   problem_.clear();
-  // What makes it able to beat follows at once.
-  if (own_ != before && own_ != Own::kLeaving) next_ = core_.now.mono;
+  // What brings it nearer to beating follows at once; the watch may have told of it before.
+  if (DoingFor(own_) != doing_) next_ = core_.now.mono;
 }
 
 void Canaries::Report(const Response& response) {

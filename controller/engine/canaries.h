@@ -83,6 +83,7 @@ class Canaries {
   void NoteEvidence(const Event& event);
   void NoteRoundTrip(std::uint64_t beat);
   void TakeOwn(const ObservedRun& run);
+  [[nodiscard]] static Doing DoingFor(Own own);
   void SendNext();
   void Send(Doing doing, Request request);
   void RemoveGone();

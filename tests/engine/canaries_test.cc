@@ -31,6 +31,24 @@ TEST_F(CanariesTest, IsMadeClaimedAndBeatenForAtOnce) {
   EXPECT_THAT(Canaries(), IsEmpty());
 }
 
+TEST_F(CanariesTest, AWatchThatIsFasterThanTheAnswersDelaysNothing) {
+  engine_.SyncCanaries({});
+  engine_.Canary(own_, "ADDED");
+  Answered("POST", 201, own_);
+  engine_.Canary(own_.Claimed().Version(2));
+  Answered("PATCH", 200, own_);
+  ASSERT_THAT(Canaries(), SizeIs(1));
+  EXPECT_THAT(Canaries()[0].body, HasSubstr("lastHeartbeatAt"));
+}
+
+TEST_F(CanariesTest, ARequestWithoutAnAnswerIsMadeAgainSoon) {
+  BeginToSee();
+  engine_.Pass(2s);
+  AnsweredWith("PATCH", 0, "");
+  engine_.Pass(500ms);
+  ASSERT_THAT(Canaries(), SizeIs(1));
+}
+
 TEST_F(CanariesTest, BeatsOnceInAPeriodAndNeverTwiceTheSame) {
   BeginToSee();
   std::string last;
