@@ -35,7 +35,7 @@ bool RestsOnSilence(Reason reason) {
   return false;
 }
 
-std::optional<Mono> Breaker::HeldUntil(const RunRecord& record, Reason reason, Mono due) {
+std::optional<Mono> Breaker::HeldUntil(const RunRecord& record, Reason reason, Mono due) const {
   const BreakerSettings& settings = core_.settings.breaker;
   if (!RestsOnSilence(reason) || settings.override_by_operator == BreakerOverride::kClosed) {
     return std::nullopt;
@@ -44,14 +44,25 @@ std::optional<Mono> Breaker::HeldUntil(const RunRecord& record, Reason reason, M
   if (!settings.enabled) return std::nullopt;
   const Mono until = due + settings.hold;
   if (until <= core_.now.mono) return std::nullopt;
-  if (core_.now.mono >= next_look_) Look();
   if (!all_.open && !IsOpen(core_.LabelOf(record))) return std::nullopt;
   return until;
 }
 
 bool Breaker::IsOpen(LaneIndex lane) const { return lane < lanes_.size() && lanes_[lane].open; }
 
+void Breaker::OnDue() {
+  const BreakerSettings& settings = core_.settings.breaker;
+  if (!settings.enabled || settings.override_by_operator != BreakerOverride::kNone) return;
+  if (core_.now.mono >= next_look_) Look();
+}
+
+// A standby writes nothing, so it holds nothing.
 void Breaker::OnWake() {
+  if (!core_.leading) {
+    lanes_.clear();
+    all_ = {};
+    any_open_ = false;
+  }
   if (any_open_ && core_.now.mono >= next_look_) Look();
 }
 
@@ -100,6 +111,7 @@ void Breaker::CountRun(const RunRecord& record) {
   const Policy& policy = core_.PolicyOf(record);
   if (policy.reaping != Reaping::kEnabled || policy.held) return;
   if (policy.heartbeat_mode == HeartbeatMode::kIgnored) return;
+  if (record.has_details && core_.details.at(record.uid).exit_code) return;  // its work is over
   const bool beats = record.has_beaten || core_.IsBeatenForByLease(record);
   if (!beats && policy.heartbeat_mode != HeartbeatMode::kRequired) return;
   const Nanos limit = beats ? policy.heartbeat_timeout : policy.first_timeout;

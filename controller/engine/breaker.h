@@ -18,9 +18,12 @@ class Breaker {
 
   explicit Breaker(Core& core) : core_(core) {}
 
+  // A verdict on silence is due: looks at all runs, if it has not done so a moment ago.
+  void OnDue();
   // Until when the verdict of a run that is due since `due` is held; nothing: it is not.
   // Mono::max() while an operator holds all.
-  [[nodiscard]] std::optional<Mono> HeldUntil(const RunRecord& record, Reason reason, Mono due);
+  [[nodiscard]] std::optional<Mono> HeldUntil(const RunRecord& record, Reason reason,
+                                              Mono due) const;
 
   // Looks whether it can close. Call once in a step.
   void OnWake();

@@ -21,6 +21,9 @@ constexpr Nanos kRemoveEvery = std::chrono::seconds(30);
 constexpr Nanos kRemoveDeadline = std::chrono::seconds(10);
 // A trouble that lasts is said once a minute.
 constexpr Nanos kProblemRepeat = std::chrono::minutes(1);
+constexpr std::chrono::hours kGapMax{24 * 3650};
+// Beats come on this watch all the time; one without is broken.
+constexpr std::chrono::seconds kStreamIdle{15};
 // The API server notes times to the second, cut.
 constexpr std::chrono::seconds kStampResolution{1};
 
@@ -34,7 +37,8 @@ class Canaries::Watch final : public CollectionWatch {
             parts, std::move(scope),
             {.if_missing = "it is not installed there: kubectl apply -f crds/jobruns.yaml",
              .if_forbidden = "the controller needs get, list and watch on jobruns.jobrun.dev in "
-                             "the namespace of its canaries"},
+                             "the namespace of its canaries",
+             .stream_idle = kStreamIdle},
             seed),
         canaries_(canaries) {}
 
@@ -58,6 +62,7 @@ Canaries::Canaries(Parts parts, Replica replica, std::uint64_t seed)
   watch_ = std::make_unique<Watch>(CollectionWatch::Parts{core_, decoder_}, *this, std::move(scope),
                                    seed);
   core_.silence.Begin(Mono::min(), core_.now.mono);
+  core_.home = replica_.name_space;
   OnSettings();
 }
 
@@ -108,12 +113,23 @@ void Canaries::OnEvent(const Event& event, bool initial, std::uint16_t epoch) {
   canary.seen = core_.Mark();
 }
 
-// After a stop silence counts anew from here for those whose stamps alone tell of it.
 void Canaries::NoteEvidence(const Event& event) {
   const bool stopped = core_.silence.Stopped();
+  const Nanos length = core_.silence.Behind(core_.now.mono);
   core_.silence.Evidence(core_.now.mono);
-  if (stopped && core_.now.server.Known()) core_.writable_since = core_.now.server.latest;
+  if (stopped && core_.now.server.Known()) {
+    core_.stopped_since_then += length;
+    resumed_ = core_.now.server.latest;
+  }
   if (event.run.name == name_) NoteRoundTrip(HashOfText(event.run.last_heartbeat_at));
+}
+
+// After a stop silence counts anew for those whose stamps alone tell of it; but not before those
+// are known whose stamps tell of the time before it.
+void Canaries::OnRunsKnown() {
+  if (!resumed_) return;
+  core_.writable_since = *std::exchange(resumed_, std::nullopt);
+  core_.stopped_since_then = Nanos::zero();
 }
 
 void Canaries::NoteRoundTrip(std::uint64_t beat) {
@@ -137,7 +153,9 @@ void Canaries::Reckon() {
   const std::optional<ServerTime> newest = NewestBeat();
   if (!newest || !server.Known()) return;
   const ServerTime beaten = *newest + kStampResolution;
-  const Nanos gap = server.earliest > beaten ? Nanos(server.earliest - beaten) : Nanos::zero();
+  // A stamp may say anything.
+  const Nanos gap = std::clamp<ServerTime::duration>(server.earliest - beaten,
+                                                     ServerTime::duration::zero(), kGapMax);
   core_.writable_since = WritableSinceAt(*newest);
   core_.silence.Begin(core_.now.mono - gap, core_.now.mono);
 }
@@ -184,6 +202,7 @@ std::optional<Mono> Canaries::NextWake() const {
   const Mono stops = core_.silence.StopsAt();
   const Mono sight = stops == Mono::max() ? stops : stops + Nanos(1);
   if (in_flight_ != 0) return sight;
+  if (!core_.now.server.Known()) return core_.now.mono + Period();
   return std::min(std::max(next_, core_.now.mono), sight);
 }
 
@@ -213,15 +232,15 @@ void Canaries::SendNext() {
     case Own::kRunning:
       break;
   }
-  const bool seeing = !core_.silence.Stopped() && core_.writable_since != ServerTime::min();
+  const ServerTime since = resumed_.value_or(core_.writable_since);
+  const bool seeing = !core_.silence.Stopped() && since != ServerTime::min();
   sent_beat_ = HashOfText(FormatMicroTime(last_beat_));
   sent_at_ = core_.now.mono;
   Send(Doing::kBeating,
        {.method = Method::kPatch,
         .target = StatusTarget(home, name_),
         .content_type = std::string(kMergePatchType),
-        .body = WriteCanaryBeat(last_beat_,
-                                seeing ? std::optional(core_.writable_since) : std::nullopt)});
+        .body = WriteCanaryBeat(last_beat_, seeing ? std::optional(since) : std::nullopt)});
 }
 
 // On the connections of the election, which no storm of verdicts fills. One that hangs is given up
@@ -239,20 +258,7 @@ void Canaries::Send(Doing doing, Request request) {
 void Canaries::OnResponse(const Response& response) {
   if (removals_.erase(response.id) > 0) return;
   in_flight_ = 0;
-  const bool done = response.status == kHttpOk || response.status == kHttpCreated;
-  if (done) {
-    problem_.clear();
-    const Event event = decoder_.DecodeObject(response.body);
-    if (doing_ == Doing::kDeleting) {
-      own_ = Own::kAbsent;
-    } else if (event.type != EventType::kInvalid && event.run.name == name_) {
-      TakeOwn(event.run);
-    }
-    // What makes it able to beat follows at once.
-    if (doing_ != Doing::kBeating) next_ = core_.now.mono;
-    if (own_ == Own::kLeaving) next_ = core_.now.mono + Period();
-    return;
-  }
+  if (response.status == kHttpOk || response.status == kHttpCreated) return OnDone(response);
   if (response.status == kHttpNotFound && doing_ != Doing::kCreating) {
     own_ = Own::kAbsent;
     next_ = core_.now.mono;
@@ -264,6 +270,21 @@ void Canaries::OnResponse(const Response& response) {
   // Whatever the watch will tell, the object is looked at first.
   if (response.status != 0 && response.status < kHttpServerError) own_ = Own::kUnknown;
   Report(response);
+}
+
+void Canaries::OnDone(const Response& response) {
+  const Own before = own_;
+  const Event event = decoder_.DecodeObject(response.body);
+  if (doing_ == Doing::kDeleting) {
+    own_ = Own::kAbsent;
+  } else if (event.type != EventType::kInvalid && event.run.name == name_) {
+    TakeOwn(event.run);
+  } else {
+    return Report(response);
+  }
+  problem_.clear();
+  // What makes it able to beat follows at once.
+  if (own_ != before && own_ != Own::kLeaving) next_ = core_.now.mono;
 }
 
 void Canaries::Report(const Response& response) {

@@ -43,6 +43,9 @@ class Canaries {
   // true without canaries.
   [[nodiscard]] bool Known() const { return !watch_ || known_; }
 
+  // Every run has been listed since the start; call it as long as that holds.
+  void OnRunsKnown();
+
   // Beats, mends and clears away what is due. Call at the end of each step.
   void Pump();
   [[nodiscard]] std::optional<Mono> NextWake() const;
@@ -83,6 +86,7 @@ class Canaries {
   void SendNext();
   void Send(Doing doing, Request request);
   void RemoveGone();
+  void OnDone(const Response& response);
   void Report(const Response& response);
   [[nodiscard]] Nanos Period() const { return core_.settings.canary.period; }
 
@@ -103,6 +107,7 @@ class Canaries {
   ServerTime last_beat_{};
   std::uint64_t sent_beat_{0};  // hash of the last beat sent, until it was seen
   Mono sent_at_{};
+  std::optional<ServerTime> resumed_{};  // when the last stop ended, while runs are being listed
   Mono next_removal_{};
   std::unordered_map<RequestId, std::string> removals_;  // canaries of others
   bool homeless_{false};

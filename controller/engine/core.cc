@@ -10,6 +10,8 @@ bool CountsLeaseBeats(const Policy& policy) {
          policy.heartbeat_mode != HeartbeatMode::kIgnored;
 }
 
+constexpr std::chrono::hours kAgeMax{24 * 3650};
+
 }  // namespace
 
 NamespaceId Namespaces::Intern(std::string_view name) {
@@ -25,10 +27,12 @@ Silence Core::MarkOf(ServerTime stamp) const {
   if (!now.server.Known() || !silence.HasEvidence()) return Mark();
   // Rounded up, so that nothing is older than it is.
   const auto behind = std::chrono::ceil<ServerTime::duration>(silence.Behind(now.mono));
-  const ServerTime shown = now.server.earliest - behind;
+  const ServerTime shown =
+      now.server.earliest - behind - std::chrono::ceil<ServerTime::duration>(stopped_since_then);
   const ServerTime from = std::max(stamp, writable_since);
   if (shown <= from) return Mark();
-  return now.silence - (shown - from);
+  // A stamp may say anything.
+  return now.silence - std::min<ServerTime::duration>(shown - from, kAgeMax);
 }
 
 bool Core::IsBeatenForByLease(const RunRecord& record) const {

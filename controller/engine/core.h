@@ -59,6 +59,10 @@ struct Core {
   // On the server's clock: since then workers could write all the time, as far as the silence clock
   // shows. What a run's stamps tell of earlier silence does not count.
   ServerTime writable_since{ServerTime::min()};
+  // A stop that ended before all runs were listed: it began after `writable_since`, and is taken
+  // off what their stamps tell.
+  Nanos stopped_since_then{};
+  std::string home{};                           // namespace of the canaries; empty: there are none
   Effects* effects{nullptr};                    // of the present step
   std::uint64_t next_id{1};                     // requests and streams
   Nanos backoff_cap{std::chrono::seconds(30)};  // no wait is longer: far below the shortest timeout

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "controller/engine/announce.h"
 #include "controller/engine/breaker.h"
 #include "controller/engine/canaries.h"
 #include "controller/engine/core.h"
@@ -15,6 +14,7 @@
 #include "controller/engine/outbox.h"
 #include "controller/engine/reaper.h"
 #include "controller/engine/run_watch.h"
+#include "controller/engine/sight.h"
 #include "controller/engine/snapshot.h"
 
 namespace jobrun {
@@ -29,9 +29,8 @@ constexpr int kBackoffPart = 10;
 constexpr Nanos kBackoffCapMin = std::chrono::milliseconds(200);
 constexpr Nanos kBackoffCapMax = std::chrono::seconds(30);
 constexpr std::size_t kScopesMax = 255;
-// Woken later than it asked by more than this, the loop did not run: a scheduler of a busy machine
-// delays less.
-constexpr Nanos kPauseMin = std::chrono::milliseconds(250);
+// While it stops, whether its Lease has ended.
+constexpr Nanos kStoppingLook = std::chrono::seconds(1);
 
 std::vector<WatchScope>& Bounded(std::vector<WatchScope>& scopes) {
   if (scopes.size() > kScopesMax) scopes.resize(kScopesMax);
@@ -48,6 +47,7 @@ struct Engine::Impl {
         leases(core, decoder, options.scopes, options.seed),
         outbox(core, intake, decoder),
         breaker(core),
+        sight(core),
         reaper({core, intake, executors, leases, outbox, breaker, decoder}),
         canaries({core, decoder}, options.replica, options.seed),
         elector(core, options.replica, options.settings.election) {
@@ -66,6 +66,7 @@ struct Engine::Impl {
   Leases leases;
   Outbox outbox;
   Breaker breaker;
+  Sight sight;
   Reaper reaper;
   Canaries canaries;
   Elector elector;
@@ -74,11 +75,7 @@ struct Engine::Impl {
   std::optional<Mono> asked_wake;
   Mono last_sweep{};
   std::uint64_t capped_for{0};  // PolicyTable::Version
-  Clocks last{};                // of the step before
-  Mono blind_since{};           // while the silence clock stands still
-  bool blind{false};
-  bool told_blind{false};
-  bool sighted{false};  // it has run at least once
+  bool led{true};
   bool started{false};
   bool watching{false};
   bool stopping{false};
@@ -96,10 +93,8 @@ struct Engine::Impl {
   void Take(const StopAsked&);
 
   void Begin(const Clocks& clocks, Effects& effects);
-  void NotePauses(const Clocks& clocks);
   void Finish();
   void WatchOnceAgesAreKnown();
-  void TellOfSight();
   void Lead();
   void LeaveOnceDone();
   [[nodiscard]] std::size_t WritesInFlight() const { return reaper.InFlight() + outbox.InFlight(); }
@@ -130,8 +125,7 @@ void Engine::Step(const Clocks& clocks, const Input& input, Effects& effects) {
 
 void Engine::Impl::Begin(const Clocks& clocks, Effects& effects) {
   core.effects = &effects;
-  NotePauses(clocks);
-  core.silence.Advance(clocks.mono);
+  sight.OnStep(clocks, asked_wake);
   core.now = {.mono = clocks.mono,
               .boot = clocks.boot,
               .silence = core.silence.Read(clocks.mono),
@@ -140,21 +134,6 @@ void Engine::Impl::Begin(const Clocks& clocks, Effects& effects) {
   if (std::exchange(started, true)) return;
   CapBackoff();
   canaries.Start();
-}
-
-// What did not run could not have seen a heartbeat. The machine's sleep shows on one clock only.
-void Engine::Impl::NotePauses(const Clocks& clocks) {
-  const Clocks before = std::exchange(last, clocks);
-  if (!started) return;
-  const Nanos slept = (clocks.boot - before.boot) - (clocks.mono - before.mono);
-  if (slept > kPauseMin) {
-    core.silence.Slept(slept, clocks.mono);
-    core.server.Skip(slept);
-    core.CountOne(Metric::kSilenceStops, 0, static_cast<std::uint8_t>(SilenceStop::kSuspended));
-  }
-  if (!asked_wake || clocks.mono - *asked_wake <= kPauseMin) return;
-  core.silence.Pause(*asked_wake, clocks.mono);
-  core.CountOne(Metric::kSilenceStops, 0, static_cast<std::uint8_t>(SilenceStop::kOwnPause));
 }
 
 void Engine::Impl::Finish() {
@@ -166,8 +145,9 @@ void Engine::Impl::Finish() {
       watch.Machine().OnWake(core.now.mono);
       watch.TellLate();
     });
+    if (watching && Synced()) canaries.OnRunsKnown();
     canaries.Pump();
-    TellOfSight();
+    sight.Tell();
     elector.OnWake();
     Lead();
     JudgeDue();
@@ -191,35 +171,26 @@ void Engine::Impl::WatchOnceAgesAreKnown() {
   executors.Start();
 }
 
-// That nothing is seen yet at the start is no news.
-void Engine::Impl::TellOfSight() {
-  sighted = sighted || !core.silence.Stopped();
-  if (core.silence.Stopped() == blind) return;
-  blind = !blind;
-  if (!blind) {
-    if (std::exchange(told_blind, false)) AnnounceSight(core, core.now.mono - blind_since);
-    return;
-  }
-  blind_since = core.now.mono - core.silence.Behind(core.now.mono);
-  if (!sighted) return;
-  told_blind = true;
-  AnnounceBlind(core);
-  core.CountOne(Metric::kSilenceStops, 0, static_cast<std::uint8_t>(SilenceStop::kNoBeat));
-}
-
 // Whoever comes to lead judges all runs: a standby has left what came due.
 void Engine::Impl::Lead() {
   const bool leads = elector.Leading();
   if (!leads && elector.Expired() && WritesInFlight() > 0 && !std::exchange(exited, true)) {
     core.Emit(Exit{ExitCause::kLeaseLost});
   }
+  if (!leads && std::exchange(led, false)) reaper.StandBy();
+  led = leads;
   if (std::exchange(core.leading, leads) == leads || !leads) return;
   core.store.ForEach([this](Slot slot, const RunRecord&) { LookAt(slot); });
 }
 
 // The Lease is given up when nothing is under way any more that only its holder may do.
 void Engine::Impl::LeaveOnceDone() {
-  if (WritesInFlight() > 0 || exited) return;
+  if (exited) return;
+  if (WritesInFlight() > 0) {
+    exited = elector.Expired();
+    if (exited) return core.Emit(Exit{ExitCause::kLeaseLost});
+    return core.Emit(WakeAt{core.now.mono + kStoppingLook});
+  }
   if (!std::exchange(releasing, true)) elector.Release();
   if (!elector.Released()) {
     return core.Emit(WakeAt{elector.NextWake().value_or(core.now.mono + kSweepEvery)});
@@ -267,6 +238,7 @@ void Engine::Impl::AskToWake() {
   sooner(elector.NextWake());
   sooner(breaker.NextWake());
   EachWatch([&](const CollectionWatch& watch) { sooner(watch.Machine().NextWake()); });
+  next = std::max(next, core.now.mono);  // what is late by now is no pause
   // The host wakes us no earlier than asked, so a wake that is already asked for serves.
   if (asked_wake && *asked_wake > core.now.mono && *asked_wake <= next) return;
   asked_wake = next;
@@ -349,6 +321,7 @@ void Engine::Impl::Take(const ExplainAsked& asked) {
 
 void Engine::Impl::Take(const StopAsked&) {
   if (std::exchange(stopping, true)) return;
+  asked_wake.reset();
   reaper.Stop();
   outbox.Stop();
   executors.Stop();

@@ -160,12 +160,14 @@ void Intake::NoteStart(RunRecord& record, const ObservedRun& run, bool seen_live
   std::optional<ServerTime> start = ParseRfc3339(run.start_time);
   if (!start) start = ParseRfc3339(run.claimed_at);
   ServerTime latest = server.Known() ? server.latest : run.created;
-  if (const auto claim = ClaimStamp(run.managed_fields)) {
-    latest = std::min(latest, *claim + kStampResolution);
-  }
+  const auto claim = ClaimStamp(run.managed_fields);
+  if (claim) latest = std::min(latest, *claim + kStampResolution);
   latest = std::max(latest, run.created);
   record.started_at = std::clamp(start.value_or(run.created), run.created, latest);
-  record.since = core_.MarkOf(record.started_at);
+  // For silence the worker's clock counts for nothing: when the API server took the claim does.
+  const bool stamped = run.start_time.empty() && claim.has_value();
+  record.since = core_.MarkOf(stamped ? *claim + kStampResolution + core_.settings.grace.server_skew
+                                      : record.started_at);
 }
 
 // `first`: nothing was known of this claim's heartbeats before. `listed`: nor of the run, and it
@@ -270,7 +272,7 @@ void Intake::Invalid(const ObservedRun& run, std::string_view why) {
   std::string name(run.name_space);
   name.append("/").append(run.name);
   if (reported_.size() >= kReportedMax || !reported_.insert(HashOfText(name)).second) return;
-  AnnounceInvalid(core_, run, why);
+  if (core_.leading) AnnounceInvalid(core_, run, why);
   core_.Emit(LogLine{LogLevel::kError,
                      "a JobRun can't be decoded and is left alone",
                      {{"run", name}, {"error", std::string(why)}}});

@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::size_t kFlightsMax = 16;
 constexpr Nanos kHoldMax = std::chrono::minutes(5);
+constexpr std::chrono::hours kLookAgainMax{1};
 // How soon to look again while the API server's clock is not known.
 constexpr Nanos kServerClockPoll = std::chrono::seconds(1);
 constexpr Nanos kWriteDeadline = std::chrono::seconds(10);
@@ -141,7 +142,9 @@ void Outbox::Attend(Slot slot) {
   if (!server.Known()) {
     core_.timers.Arm(slot, core_.now.mono + kServerClockPoll);
   } else if (*due > server.earliest || item.held_until > core_.now.mono) {
-    const Nanos left = *due > server.earliest ? Nanos(*due - server.earliest) : Nanos::zero();
+    // In microseconds: what stands on the object may be millennia away.
+    const ServerTime::duration left = std::clamp<ServerTime::duration>(
+        *due - server.earliest, ServerTime::duration::zero(), kLookAgainMax);
     core_.timers.Arm(slot, std::max(core_.now.mono + left, item.held_until));
   } else {
     item.busy = true;

@@ -41,6 +41,12 @@ Reaper::Reaper(const Parts& parts)
       visit_rate_(core_.settings.rate_limit.visits_per_second,
                   core_.settings.rate_limit.visits_per_second) {}
 
+void Reaper::StandBy() {
+  attempts_.clear();
+  visits_denied_.clear();
+  problem_.clear();
+}
+
 void Reaper::OnSettings() {
   const RateLimit& limit = core_.settings.rate_limit;
   reaps_.SetRate(limit.reaps_per_second, limit.burst);
@@ -63,7 +69,9 @@ void Reaper::Judge(Slot slot) {
   }
   attempts_.erase(slot);
   if (const auto* recheck = std::get_if<Recheck>(&decision)) {
-    core_.timers.Arm(slot, core_.now.mono + recheck->in);
+    // While the clock stands it comes no nearer.
+    const Nanos least = core_.silence.Stopped() ? kBlindRecheck : Nanos::zero();
+    core_.timers.Arm(slot, core_.now.mono + std::max(recheck->in, least));
   }
   if (!WantsVisit(slot)) {
     visits_denied_.erase(slot);
@@ -87,7 +95,7 @@ bool Reaper::WantsVisit(Slot slot) const {
 }
 
 // What an operator said comes first, except for a dry run: that tells what would be written.
-std::optional<Reaper::Gate> Reaper::GateOf(Slot slot, const Reap& reap) {
+std::optional<Reaper::Gate> Reaper::GateOf(Slot slot, const Reap& reap) const {
   const Policy& policy = core_.PolicyOf(core_.store.At(slot));
   const Mono later = core_.now.mono + kSuppressedRecheck;
   if (policy.held) return Gate{Suppression::kHeldLane, later};
@@ -98,7 +106,7 @@ std::optional<Reaper::Gate> Reaper::GateOf(Slot slot, const Reap& reap) {
 }
 
 // While nothing is seen, shortly after, and while too many fall silent together.
-std::optional<Reaper::Gate> Reaper::GateOfTime(Slot slot, const Reap& reap) {
+std::optional<Reaper::Gate> Reaper::GateOfTime(Slot slot, const Reap& reap) const {
   const Mono now = core_.now.mono;
   if (core_.silence.Stopped()) return Gate{Suppression::kOutage, now + kBlindRecheck};
   const RunRecord& record = core_.store.At(slot);
@@ -111,6 +119,7 @@ std::optional<Reaper::Gate> Reaper::GateOfTime(Slot slot, const Reap& reap) {
 }
 
 bool Reaper::GateShut(Slot slot, const Reap& reap) {
+  if (RestsOnSilence(reap.reason) && !core_.silence.Stopped()) breaker_.OnDue();
   const std::optional<Gate> gate = GateOf(slot, reap);
   if (!gate) return false;
   if (IsForOne(gate->cause)) Drop(slot);
@@ -122,10 +131,11 @@ bool Reaper::GateShut(Slot slot, const Reap& reap) {
 // Counted once per (uid, reason, cause) until a heartbeat or the spec changes.
 void Reaper::Suppress(Slot slot, Reason reason, Suppression cause) {
   RunRecord& record = core_.store.At(slot);
-  const auto mark =
-      static_cast<std::uint8_t>(1 + static_cast<std::size_t>(reason) * kSuppressionNames.size() +
-                                static_cast<std::size_t>(cause));
-  if (std::exchange(record.suppressed, mark) == mark) return;
+  const auto of = static_cast<std::uint8_t>(reason);
+  if (std::exchange(record.suppressed_reason, of) != of) record.suppressed = 0;
+  const auto bit = static_cast<std::uint8_t>(1U << static_cast<unsigned>(cause));
+  if ((record.suppressed & bit) != 0) return;
+  record.suppressed = static_cast<std::uint8_t>(record.suppressed | bit);
   core_.CountOne(Metric::kSuppressed, core_.LabelOf(record), static_cast<std::uint8_t>(cause));
   if (cause == Suppression::kDryRun) AnnounceDryRun(core_, record, reason);
   if (!IsForOne(cause)) return;  // it is told of all of them together
@@ -137,7 +147,7 @@ void Reaper::Suppress(Slot slot, Reason reason, Suppression cause) {
                       {"cause", std::string(kSuppressionNames[static_cast<std::size_t>(cause)])}}});
 }
 
-void Reaper::Explain(Slot slot, Explanation& explanation) {
+void Reaper::Explain(Slot slot, Explanation& explanation) const {
   const RunRecord& record = core_.store.At(slot);
   if (record.queued) explanation.writing = "queued";
   if (record.busy) explanation.writing = "under way";

@@ -41,7 +41,7 @@ class Reaper {
   void OnSeen(const Intake::Seen& seen, const ObservedRun& run);
 
   // Adds what is known of its verdict.
-  void Explain(Slot slot, Explanation& explanation);
+  void Explain(Slot slot, Explanation& explanation) const;
 
   // Drops a run that is gone.
   void Forget(Slot slot);
@@ -53,6 +53,8 @@ class Reaper {
   void OnResponse(const Response& response);
 
   void OnSettings();
+  // It leads no more: what it was about to do is another's business.
+  void StandBy();
   // Nothing new is sent from now on.
   void Stop() { stopping_ = true; }
 
@@ -139,8 +141,8 @@ class Reaper {
     Suppression cause;
     Mono again;
   };
-  [[nodiscard]] std::optional<Gate> GateOf(Slot slot, const Reap& reap);
-  [[nodiscard]] std::optional<Gate> GateOfTime(Slot slot, const Reap& reap);
+  [[nodiscard]] std::optional<Gate> GateOf(Slot slot, const Reap& reap) const;
+  [[nodiscard]] std::optional<Gate> GateOfTime(Slot slot, const Reap& reap) const;
   [[nodiscard]] bool GateShut(Slot slot, const Reap& reap);
   // Nothing new may be sent.
   [[nodiscard]] bool Idle() const { return stopping_ || !core_.leading; }

@@ -24,6 +24,7 @@ class RunWatch final : public CollectionWatch {
   void OnEvents(const StreamEvents& events) override;
 
  private:
+  [[nodiscard]] bool IsCanary(const ObservedRun& run) const;
   StreamId Open(OpenStream stream) override;
   void OnReplaced() override;
   void OnEvent(const Event& event, bool initial) override;

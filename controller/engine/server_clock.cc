@@ -23,6 +23,7 @@ ServerInterval ServerClock::At(Mono now) const {
 }
 
 void ServerClock::Observe(ServerTime date, Mono sent, Mono received) {
+  if (sent < woke_) return;
   // The stamp was made between `sent` and `received`. Answers may be handed over out of order; the
   // clock never goes back to an earlier one.
   const Mono at = known_ ? std::max(received, taken_at_) : received;

@@ -19,13 +19,18 @@ class ServerClock {
   [[nodiscard]] ServerInterval At(Mono now) const;
 
   // The machine slept for so long, which the monotonic clock does not show.
-  void Skip(Nanos slept) { taken_at_ -= slept; }
+  // What was sent before tells nothing any more: its way took longer than that clock says.
+  void Skip(Nanos slept, Mono now) {
+    taken_at_ -= slept;
+    woke_ = now;
+  }
 
   void SetSkew(Nanos skew) { skew_ = skew; }
 
  private:
   Nanos skew_;
   bool known_{false};
+  Mono woke_{Mono::min()};
   Mono taken_at_{};  // when low_ and high_ held
   ServerTime low_{};
   ServerTime high_{};

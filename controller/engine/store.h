@@ -33,10 +33,11 @@ struct RunRecord {
   PolicyId policy{0};
   NamespaceId name_space{0};
   Phase phase{Phase::kPending};
-  std::uint8_t scope{0};       // which watch tells of it
-  std::uint16_t epoch{0};      // the last complete list of that watch that had it
-  std::uint8_t attempt{1};     // spec.attempt, at most 255
-  std::uint8_t suppressed{0};  // the (reason, cause) last counted as suppressed, 0 for none
+  std::uint8_t scope{0};              // which watch tells of it
+  std::uint16_t epoch{0};             // the last complete list of that watch that had it
+  std::uint8_t attempt{1};            // spec.attempt, at most 255
+  std::uint8_t suppressed{0};         // causes counted as having suppressed its verdict, a bit each
+  std::uint8_t suppressed_reason{0};  // of that verdict
   bool has_beaten : 1 {false};
   bool being_deleted : 1 {false};
   bool start_recorded : 1 {false};  // status.startTime is set

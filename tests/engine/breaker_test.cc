@@ -250,5 +250,23 @@ TEST_F(BreakerTest, TheirVerdictsAreWrittenByTurnsOfTheirNamespaces) {
   EXPECT_EQ(small, 2);
 }
 
+TEST_F(BreakerTest, RunsWhoseWorkIsOverCountForNothing) {
+  for (int number = 0; number < 20; ++number) {
+    engine_.Watch(Run("etl", number).Beat(1).Exited(0).Version(++version_), "ADDED");
+  }
+  Beat("etl", 20, 21);
+  engine_.Pass(60s);
+  EXPECT_FALSE(IsOpen("etl"));
+  EXPECT_EQ(Written(), 1U);
+}
+
+TEST_F(BreakerTest, ToExplainIsNotToLook) {
+  Beat("etl", 0, 20);
+  engine_.Pass(59s);
+  ASSERT_TRUE(engine_.Explain("ns", "etl0"));
+  EXPECT_FALSE(IsOpen("etl"));
+  EXPECT_TRUE(engine_.Events().empty());
+}
+
 }  // namespace
 }  // namespace jobrun

@@ -271,13 +271,14 @@ TEST_F(SightTest, NoVerdictOfAnyKindIsWrittenWhileBlind) {
 }
 
 TEST_F(SightTest, AnOwnPauseIsNoSilence) {
-  Pass(19s);
+  Pass(14s);
   engine_.Hang(3s);
   BeatIsSeen();
   EXPECT_EQ(
       engine_.Counted(Metric::kSilenceStops, static_cast<std::uint8_t>(SilenceStop::kOwnPause)), 1);
+  Pass(3s);
   EXPECT_THAT(Others(), IsEmpty());
-  Pass(4s);
+  Pass(3s);
   EXPECT_THAT(Others(), SizeIs(1));
 }
 
@@ -318,6 +319,34 @@ TEST_F(SightTest, OneThatStillBeatsIsNot) {
     Pass(60s);
     for (const Request& request : Canaries()) EXPECT_NE(request.method, Method::kDelete);
   }
+}
+
+TEST_F(SightTest, WhatHasBeenCountedAsSuppressedIsNotCountedAgain) {
+  Pass(15s);
+  for (int outage = 0; outage < 3; ++outage) {
+    PassBlind(1h);
+    BeatIsSeen();
+    Pass(8s);
+  }
+  EXPECT_EQ(engine_.Suppressed(Suppression::kGrace), 1);
+}
+
+TEST_F(CanariesTest, AnotherNamespaceHidesNoRuns) {
+  BeginToSee();
+  RunText hidden("jobrun-canary-x");
+  engine_.Sync({own_, hidden.Lane("jobrun-canary").Claimed()});
+  EXPECT_EQ(engine_.Scrape().runs, 1U);
+}
+
+TEST_F(CanariesTest, AnAnswerThatCanNotBeReadIsNotAskedForAllTheTime) {
+  engine_.SyncCanaries({});
+  AnsweredWith("POST", 409, "{}");
+  engine_.Pass(2s);
+  AnsweredWith("GET", 200, "{}");
+  EXPECT_THAT(Canaries(), IsEmpty());
+  EXPECT_THAT(engine_.CheckHealth().problem, HasSubstr("jobrun-canary-r1"));
+  engine_.Pass(2s);
+  EXPECT_THAT(Canaries(), SizeIs(1));
 }
 
 }  // namespace

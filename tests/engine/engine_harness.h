@@ -171,6 +171,11 @@ class EngineHarness {
     wake_.reset();
     Give(Woke{});
   }
+  // The same, and what wakes it is what is told next.
+  void Freeze(Nanos time) {
+    SetTime(clocks_.mono + time);
+    wake_.reset();
+  }
   // The machine is suspended for so long.
   void Sleep(Nanos time) {
     slept_ += time;

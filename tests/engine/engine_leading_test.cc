@@ -163,6 +163,20 @@ TEST_F(LeadingTest, OneThatHungWritesNothingAfterwards) {
   EXPECT_THAT(Writes(), IsEmpty());
 }
 
+TEST_F(LeadingTest, AnAnswerThatComesAfterTheEndLeadsToNoWrite) {
+  LeaseIsTaken();
+  PassLeading(70s);
+  const RunText run = Judged("a").Conditions(R"({"type":"Uploaded","status":"True"})");
+  engine_.Watch(run, "ADDED");
+  PassLeading(20s);
+  ASSERT_THAT(Writes(), SizeIs(1));
+  const Request read = Writes()[0];
+  ASSERT_EQ(read.method, Method::kGet) << "the conditions of others are read first";
+  engine_.Freeze(12s);
+  engine_.AnswerTo(read.id, 200, run.Json());
+  EXPECT_THAT(Writes(), IsEmpty());
+}
+
 TEST_F(LeadingTest, GivesTheLeaseUpOnceItsWritesAreAnswered) {
   LeaseIsTaken();
   PassLeading(70s);
@@ -196,6 +210,19 @@ TEST_F(LeadingTest, AStandbyTellsOfNoDispute) {
   run.late_heartbeat = "2026-11-22T12:00:09Z";
   engine_.Watch(run.Version(11));
   EXPECT_EQ(engine_.Counted(Metric::kDisputed), 0);
+}
+
+TEST_F(LeadingTest, WhileItStopsTheLeaseMayEndToo) {
+  LeaseIsTaken();
+  PassLeading(70s);
+  engine_.Watch(Judged("a"), "ADDED");
+  PassLeading(20s);
+  ASSERT_THAT(Writes(), SizeIs(1));
+  engine_.Give(StopAsked{});
+  engine_.Pass(10s);
+  EXPECT_FALSE(engine_.Exited());
+  engine_.Pass(6s);
+  EXPECT_EQ(engine_.ExitedFor(), ExitCause::kLeaseLost);
 }
 
 }  // namespace

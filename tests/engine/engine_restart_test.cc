@@ -146,5 +146,51 @@ TEST_F(RestartTest, OneThatRestartsAllTheTimeStillReaps) {
   EXPECT_GE(engine_.ServerNow() - beaten, 60s);
 }
 
+// The worker's clock is hours behind: only the API server's note of the claim tells when it was.
+TEST_F(RestartTest, AClaimCountsFromWhenTheServerTookIt) {
+  RunText run = SilentFor(50min);
+  run.Spec(R"("claimTTLSeconds":600,"heartbeat":{"mode":"Required","intervalSeconds":10,)"
+           R"("timeoutSeconds":60,"firstTimeoutSeconds":60})");
+  run.heartbeat.clear();
+  run.stamp.clear();
+  run.claim_stamp = FormatTime(Ago(10s));
+  Begin({CanaryBeaten(1s, 2h)}, {run});
+  Pass(50s);
+  EXPECT_THAT(Others(), IsEmpty());
+  Pass(10s);
+  EXPECT_THAT(Others(), SizeIs(1));
+}
+
+// The own canary beats before a long list has come to its end.
+TEST_F(RestartTest, ABeatThatIsSeenBeforeTheListChangesNothing) {
+  engine_.SyncCanaries({CanaryBeaten(10min, 1h), own_.Claimed().Beat(1).Version(++version_)});
+  BeatIsSeen();
+  EXPECT_FALSE(Blind());
+  engine_.Sync({SilentFor(30min)});
+  Pass(23s);
+  EXPECT_THAT(Others(), SizeIs(1))
+      << "after two intervals of grace, as long as it was silent before";
+}
+
+TEST_F(RestartTest, AndTimeInWhichNobodyLookedDoesNotCountThenEither) {
+  engine_.SyncCanaries({CanaryBeaten(10min, 1h), own_.Claimed().Beat(1).Version(++version_)});
+  BeatIsSeen();
+  engine_.Sync({SilentFor(10min + 40s)});
+  Pass(20s);
+  EXPECT_THAT(Others(), IsEmpty());
+  Pass(12s);
+  EXPECT_THAT(Others(), SizeIs(1));
+}
+
+TEST_F(RestartTest, AbsurdStampsAreSurvived) {
+  RunText run = SilentFor(0s);
+  run.stamp = "0001-01-01T00:00:00Z";
+  RunText canary = CanaryBeaten(1s, 1h);
+  canary.stamp = "0001-01-01T00:00:00Z";
+  Begin({canary}, {run});
+  Pass(30s);
+  EXPECT_FALSE(engine_.Exited());
+}
+
 }  // namespace
 }  // namespace jobrun

@@ -357,5 +357,14 @@ TEST_F(OutboxTest, TwoRetriesOfOneKeyAreMadeOneAfterTheOther) {
   EXPECT_EQ(engine_.Requests().size(), 2U) << "and looks again";
 }
 
+TEST_F(OutboxTest, AnAbsurdTimeOfARetryDisturbsNothing) {
+  RunText run = Parent();
+  run.Retry(R"("state":"Pending","successorName":"a-b","notBeforeTime":"9999-12-31T00:00:00Z")");
+  Sync(run);
+  ASSERT_TRUE(engine_.Wake());
+  EXPECT_GT(*engine_.Wake(), engine_.Time());
+  ExpectNothingLeft();
+}
+
 }  // namespace
 }  // namespace jobrun

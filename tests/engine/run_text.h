@@ -39,9 +39,10 @@ struct RunText {
   std::string verdict_id;
   std::string completion_time;
   std::string late_heartbeat;
-  std::string retry;       // status.retry's content
-  std::string conditions;  // the list's content
-  std::string stamp;       // when the API server noted the heartbeat
+  std::string retry;        // status.retry's content
+  std::string conditions;   // the list's content
+  std::string stamp;        // when the API server noted the heartbeat
+  std::string claim_stamp;  // when it noted the claim
   bool deleting = false;
 
   RunText& Spec(std::string fields) {
@@ -111,13 +112,8 @@ struct RunText {
                       R"(","resourceVersion":")" + std::to_string(version) + R"(","generation":)" +
                       std::to_string(generation) + R"(,"creationTimestamp":")" + created + "\"";
     if (deleting) out += R"(,"deletionTimestamp":"2026-11-22T12:00:00Z")";
-    if (!stamp.empty()) {
-      out += R"(,"managedFields":[{"manager":"worker","operation":"Update","apiVersion":)"
-             R"("jobrun.dev/v1","time":")" +
-             stamp +
-             R"(","fieldsType":"FieldsV1","fieldsV1":{"f:status":{"f:lastHeartbeatAt":{}}},)"
-             R"("subresource":"status"}])";
-    }
+    if (!stamp.empty()) out += Noted("f:lastHeartbeatAt", stamp);
+    if (!claim_stamp.empty()) out += Noted("f:claimedAt", claim_stamp);
     out += R"(},"spec":{"lane":")" + lane + "\"" + spec + "}";
     if (phase.empty()) return out + "}";
     out += R"(,"status":{"phase":")" + phase + "\"";
@@ -142,6 +138,12 @@ struct RunText {
   }
 
  private:
+  static std::string Noted(const std::string& field, const std::string& at) {
+    return R"(,"managedFields":[{"manager":"worker","operation":"Update","apiVersion":)"
+           R"("jobrun.dev/v1","time":")" +
+           at + R"(","fieldsType":"FieldsV1","fieldsV1":{"f:status":{")" + field +
+           R"(":{}}},"subresource":"status"}])";
+  }
   static void Field(std::string& out, std::string_view field, const std::string& value) {
     if (!value.empty()) out += ",\"" + std::string(field) + "\":\"" + value + "\"";
   }

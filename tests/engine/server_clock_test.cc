@@ -150,5 +150,15 @@ TEST(ServerClockTest, TheTruthLiesAlwaysWithin) {
   }
 }
 
+TEST(ServerClockTest, WhatWasAskedBeforeTheMachineSleptTellsNothing) {
+  ServerClock clock;
+  clock.Observe(ServerTime(1000s), Mono(10s), Mono(10s));
+  clock.Skip(1h, Mono(20s));
+  const ServerInterval awake = clock.At(Mono(20s));
+  EXPECT_GT(awake.earliest, ServerTime(1000s + 1h));
+  clock.Observe(ServerTime(1005s), Mono(15s), Mono(20s));
+  EXPECT_EQ(clock.At(Mono(20s)).latest, awake.latest);
+}
+
 }  // namespace
 }  // namespace jobrun

@@ -140,16 +140,24 @@ TEST(SilenceClockTest, GraceLastsAsLongAsTheStopButNoLongerThanAsked) {
 TEST(SilenceClockTest, AShortStopDoesNotHideALongOneBeforeIt) {
   SilenceClock clock = Seeing();
   clock.Evidence(kStart + 100s);
-  clock.Pause(kStart + 101s, kStart + 102s);
+  clock.Slept(1s, kStart + 102s);
   EXPECT_EQ(clock.GraceEnds(60s), kStart + 160s);
   EXPECT_EQ(clock.GraceEnds(1s), kStart + 103s);
 }
 
 TEST(SilenceClockTest, ALongStopHidesShorterOnesBeforeIt) {
   SilenceClock clock = Seeing();
-  for (int pause = 0; pause < 100; ++pause) clock.Pause(kStart + 1s, kStart + 2s);
+  for (int sleep = 0; sleep < 100; ++sleep) clock.Slept(1s, kStart + 2s);
   clock.Evidence(kStart + 50s);
   EXPECT_EQ(clock.GraceEnds(60s), kStart + 100s);
+}
+
+TEST(SilenceClockTest, OnlyALongPauseIsFollowedByGrace) {
+  for (const Nanos pause : {4s, 5s}) {
+    SilenceClock clock = SeeingUntil(10s);
+    clock.Pause(kStart + 11s, kStart + 11s + pause);
+    EXPECT_EQ(clock.GraceEnds(60s), pause == 4s ? Mono::min() : kStart + 21s);
+  }
 }
 
 TEST(SilenceClockTest, TheMachinesSleepIsAStop) {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "controller/base/rfc3339.h"
+#include "tests/bench/loadserver/answers.h"
 
 namespace jobrun::bench {
 namespace {
@@ -22,37 +22,6 @@ std::uint64_t NumberIn(std::string_view text) {
   return number;
 }
 
-// The text of a string field in JSON that we know to be compact, and whose strings hold no bare
-// quotes.
-std::string StringField(std::string_view json, std::string_view name) {
-  const std::string key = "\"" + std::string(name) + "\":\"";
-  const std::size_t at = json.find(key);
-  if (at == std::string_view::npos) return {};
-  const std::size_t start = at + key.size();
-  return std::string(json.substr(start, json.find('"', start) - start));
-}
-
-std::string Head(int status, std::string_view framing, ServerTime wall) {
-  return "HTTP/1.1 " + std::to_string(status) + (status < 300 ? " OK" : " Refused") +
-         "\r\nCache-Control: no-cache, private\r\nContent-Type: application/json\r\nDate: " +
-         FormatHttpDate(wall) + "\r\n" + std::string(framing) + "\r\n\r\n";
-}
-
-void Answer(Connection& to, int status, std::string_view body, ServerTime wall) {
-  std::string text = Head(status, "Content-Length: " + std::to_string(body.size()), wall);
-  to.Write(text.append(body));
-  (void)to.Flush();
-}
-
-void Refuse(Connection& to, int status, std::string_view reason, ServerTime wall) {
-  Answer(
-      to, status,
-      R"({"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"the load server says )" +
-          std::string(reason) + R"(","reason":")" + std::string(reason) + R"(","code":)" +
-          std::to_string(status) + "}",
-      wall);
-}
-
 // The run in ".../namespaces/NS/jobruns/NAME" or with "/status" behind it; kRunsMax + 1 for other
 // paths.
 std::uint32_t RunIn(std::string_view path) {
@@ -69,6 +38,9 @@ void Api::OnRequest(Connection& from, const HttpRequest& request, Workload::Time
   const bool tells = request.method == "POST" && request.path.starts_with(kEvents);
   if (tells) return Answer(from, 201, "{}", now.wall);
   const bool ours = request.path.starts_with(kRoot);
+  if (ours && CanaryRuns::Concerns(request)) {
+    return canaries_.Answer(from, request, options_.watch_lists, now);
+  }
   const bool get = request.method == "GET";
   if (ours && get && request.path.ends_with(kRuns)) {
     return request.Parameter("watch") == "true" ? StartWatch(from, request, now)

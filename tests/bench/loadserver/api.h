@@ -7,6 +7,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "tests/bench/loadserver/canary_runs.h"
 #include "tests/bench/loadserver/connection.h"
 #include "tests/bench/loadserver/run_text.h"
 #include "tests/bench/loadserver/workload.h"
@@ -25,7 +26,10 @@ class Api {
       : workload_(workload), text_(text), options_(options) {}
 
   void OnRequest(Connection& from, const HttpRequest& request, Workload::Time now);
-  void OnClosed(Connection& connection) { watches_.erase(&connection); }
+  void OnClosed(Connection& connection) {
+    watches_.erase(&connection);
+    canaries_.OnClosed(connection);
+  }
   // Goes on with what a watch is still to be told, as far as its connection takes it.
   void Continue(Connection& connection, Workload::Time now);
   // Sends the heartbeats that are due, and bookmarks. False from a connection ends it, which Read
@@ -68,6 +72,7 @@ class Api {
   RunText& text_;
   ApiOptions options_;
   std::unordered_map<Connection*, Watch> watches_;
+  CanaryRuns canaries_{};
   Counts counts_{};
   std::string scratch_{};
 };
