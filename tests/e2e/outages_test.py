@@ -9,7 +9,7 @@ import pytest
 from afflictions import (bad_token, canary_home, no_right_to_read, no_right_to_write, resource_missing, writes_refused,
                          wrong_ca)
 from crew import SCALED, Crew, counted_as_written
-from space import AFTER_STOP_SECONDS, LATE_SECONDS, beats, eventually
+from space import AFTER_STOP_SECONDS, LATE_SECONDS, NO_STOP, beats, eventually
 from stories import story
 
 MENDED_SECONDS_MAX = 30
@@ -71,10 +71,10 @@ def test_api_server_restarted_in_the_middle(space):
 
 def test_compaction_makes_it_list_again_and_keeps_its_timers(space):
     kubeconfig, gate = way_in(space)
-    controller = space.controller(kubeconfig=kubeconfig)
+    controller = space.controller(kubeconfig=kubeconfig, config=NO_STOP)
     dead = space.dead("dead", beats(15))
     before = lists(controller)
-    time.sleep(8)
+    time.sleep(5)
     if gate:  # A watch that is open would notice nothing, and a bookmark could save it.
         gate.flowing.clear()
     space.server.compact()

@@ -19,6 +19,8 @@ LATE_SECONDS = 15
 # How much later still when the controller could not see for a while (an outage, a pause, a restart): it leaves each run
 # as long again as that took, two of its intervals at most, from the next beat of a canary, which comes every two seconds.
 AFTER_STOP_SECONDS = 2 * 1 + 2
+# With canaries that beat so seldom nothing is a stop for a minute: what is shown does not depend on them then.
+NO_STOP = {"canary": {"periodSeconds": 30}}
 TERMINAL = ("Succeeded", "Failed", "Stuck")
 
 
