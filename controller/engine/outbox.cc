@@ -143,8 +143,10 @@ void Outbox::Attend(Slot slot) {
     core_.timers.Arm(slot, core_.now.mono + kServerClockPoll);
   } else if (*due > server.earliest || item.held_until > core_.now.mono) {
     // In microseconds: what stands on the object may be millennia away.
-    const ServerTime::duration left = std::clamp<ServerTime::duration>(
-        *due - server.earliest, ServerTime::duration::zero(), kLookAgainMax);
+    ServerTime::duration left{};
+    if (*due > server.earliest) {
+      left = std::min<ServerTime::duration>(*due - server.earliest, kLookAgainMax);
+    }
     core_.timers.Arm(slot, std::max(core_.now.mono + left, item.held_until));
   } else {
     item.busy = true;
