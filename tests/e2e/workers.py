@@ -10,6 +10,7 @@ import urllib3
 _RESOURCE = ("jobrun.dev", "v1")
 _REQUEST_SECONDS_MAX = 30
 _BEAT_SECONDS_MAX = 3  # Far below every timeout: the next heartbeat may get through.
+_LOADING = threading.Lock()  # The client shares the files that it makes of a kubeconfig before it has written them.
 
 
 def rfc3339(moment):
@@ -18,7 +19,8 @@ def rfc3339(moment):
 
 def _client(kubeconfig):
     configuration = kubernetes.client.Configuration()
-    kubernetes.config.load_kube_config(kubeconfig, client_configuration=configuration)
+    with _LOADING:
+        kubernetes.config.load_kube_config(kubeconfig, client_configuration=configuration)
     configuration.retries = False  # A heartbeat that failed is followed by the next one, not by itself.
     return kubernetes.client.CustomObjectsApi(kubernetes.client.ApiClient(configuration))
 
