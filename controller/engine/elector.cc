@@ -322,9 +322,10 @@ void Elector::GiveUp() {
 void Elector::OnAnswerWhileReleasing(const Flight& flight, const Response& response) {
   if (Released()) return;
   if (IsDone(response) && flight.doing != Doing::kReleasing) {
-    Result<ElectionLease> lease = ReadElectionLease(response.body);
-    if (lease) TakeIn(std::move(lease).value());
-    if (lease && IsOurs()) return GiveUp();
+    if (Result<ElectionLease> lease = ReadElectionLease(response.body)) {
+      TakeIn(std::move(lease).value());
+      if (IsOurs()) return GiveUp();
+    }
   }
   const bool open = response.status == 0 || response.status == kHttpConflict;
   if (open && flight.doing != Doing::kReading && reads_left_ > 0) return Read();
