@@ -5,21 +5,10 @@
 #include "controller/app/config_keys.h"
 #include "controller/app/wording.h"
 #include "controller/app/yaml_section.h"
+#include "controller/base/object_name.h"
 
 namespace jobrun {
 namespace {
-
-constexpr std::size_t kLaneNameBytesMax = 63;
-
-// The CRD's pattern of spec.lane.
-bool IsDnsLabel(const std::string& name) {
-  const auto alphanumeric = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
-  if (name.empty() || name.size() > kLaneNameBytesMax) return false;
-  for (const char c : name) {
-    if (!alphanumeric(c) && c != '-') return false;
-  }
-  return alphanumeric(name.front()) && alphanumeric(name.back());
-}
 
 // Takes a complaint with what follows from it at the start.
 void Warn(LoadedConfig& config, std::string complaint, const std::string& consequence) {

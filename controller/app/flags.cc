@@ -89,14 +89,8 @@ EarlyExit NotUnderstood(const CLI::App& app, const CLI::ParseError& error) {
                   (near.empty() ? "" : ", did you mean " + std::string(near) + '?'));
 }
 
-bool IsNamespace(std::string_view name) {
-  constexpr std::size_t kBytesMax = 63;
-  const auto good = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-  };
-  return name.size() <= kBytesMax && std::all_of(name.begin(), name.end(), good) &&
-         !name.starts_with('-') && !name.ends_with('-');
-}
+// Empty: all of them, or the default.
+bool IsNamespace(std::string_view name) { return name.empty() || IsDnsLabel(name); }
 
 // An empty name means all namespaces, as it does for other controllers: it contains every other
 // one.

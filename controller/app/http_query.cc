@@ -1,16 +1,10 @@
 #include <algorithm>
 
 #include "controller/app/http_server.h"
+#include "controller/base/hex.h"
 
 namespace jobrun {
 namespace {
-
-int HexDigit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 std::optional<std::string> Decoded(std::string_view text) {
   std::string decoded;

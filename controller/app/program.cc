@@ -18,6 +18,7 @@
 #include "controller/app/log_sink.h"
 #include "controller/app/metrics.h"
 #include "controller/app/own_pod.h"
+#include "controller/base/hex.h"
 #include "controller/base/real_clock.h"
 #include "controller/engine/engine.h"
 #include "controller/kube/credentials.h"
@@ -34,13 +35,6 @@ std::uint64_t RandomBits() {
   std::uint64_t bits = 0;
   if (getrandom(&bits, sizeof bits, 0) != sizeof bits) throw std::runtime_error("no randomness");
   return bits;
-}
-
-std::string HexOf(std::uint64_t bits) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text;
-  for (unsigned shift = 64; shift > 0; shift -= 4) text += kDigits[(bits >> (shift - 4)) & 0xfU];
-  return text;
 }
 
 int Fail(LogSink& log, int code, const char* what, const Error& error) {

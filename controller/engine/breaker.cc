@@ -72,7 +72,6 @@ std::optional<Mono> Breaker::NextWake() const {
 }
 
 void Breaker::Look() {
-  const BreakerSettings& settings = core_.settings.breaker;
   Count();
   const std::vector<std::string>& names = core_.policies.Labels().Names();
   any_open_ = false;
@@ -83,7 +82,6 @@ void Breaker::Look() {
           ? kLookAgain
           : std::max(kLookEveryMin, static_cast<Nanos::rep>(core_.store.Size()) * kLookPerRun);
   next_look_ = core_.now.mono + pause;
-  if (!settings.enabled) any_open_ = false;
 }
 
 // A run that beats is never due within an interval from now: its timeout is two of them. So those

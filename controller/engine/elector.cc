@@ -8,6 +8,7 @@
 #include "controller/base/rfc3339.h"
 #include "controller/engine/answers.h"
 #include "controller/wire/http_status.h"
+#include "controller/wire/status_patch.h"
 #include "controller/wire/targets.h"
 
 namespace jobrun {
@@ -141,7 +142,7 @@ void Elector::Update() {
   Send(Doing::kUpdating,
        {.method = Method::kPatch,
         .target = target_,
-        .content_type = "application/merge-patch+json",
+        .content_type = std::string(kMergePatchType),
         .body = WriteElectionPatch(lease)},
        lease.renew_time);
 }
@@ -314,7 +315,7 @@ void Elector::GiveUp() {
   lease.acquire_time = lease.renew_time;
   Send(Doing::kReleasing, {.method = Method::kPatch,
                            .target = target_,
-                           .content_type = "application/merge-patch+json",
+                           .content_type = std::string(kMergePatchType),
                            .body = WriteElectionPatch(lease)});
 }
 

@@ -3,18 +3,13 @@
 #include <algorithm>
 #include <cstring>
 
+#include "controller/base/hex.h"
+
 namespace jobrun {
 namespace {
 
 constexpr std::uint64_t kChunkBytesMax = std::uint64_t{1} << 40U;
 constexpr std::size_t kFramingBytesMax = std::size_t{16} * 1024;  // size line, extensions, trailers
-
-int HexDigit(char byte) {
-  if (byte >= '0' && byte <= '9') return byte - '0';
-  if (byte >= 'a' && byte <= 'f') return byte - 'a' + 10;
-  if (byte >= 'A' && byte <= 'F') return byte - 'A' + 10;
-  return -1;
-}
 
 }  // namespace
 
