@@ -47,7 +47,8 @@ class Canaries::Watch final : public CollectionWatch {
  private:
   void OnReplaced() override { canaries_.OnListed(Epoch()); }
   void OnEvent(const Event& event, bool initial) override {
-    if (event.type != EventType::kInvalid) canaries_.OnEvent(event, initial, Epoch());
+    if (event.type == EventType::kInvalid || !IsCanary(event.run.lane, event.run.name)) return;
+    canaries_.OnEvent(event, initial, Epoch());
   }
 
   Canaries& canaries_;

@@ -48,11 +48,11 @@ void RunWatch::OnReplaced() {
   });
 }
 
-// Those of this installation's replicas, which are no work. Others of that lane are runs, so that
-// nobody can hide one in it; canaries of other installations say themselves that they are not
-// reaped.
+// Those of this installation's replicas, which are no work. Whatever else is of that lane is a
+// run, so that nobody hides one in it by mistake; canaries of other installations say themselves
+// that they are not reaped.
 bool RunWatch::IsCanary(const ObservedRun& run) const {
-  return run.lane == kCanaryLane && run.name_space == TheCore().home;
+  return run.name_space == TheCore().home && ::jobrun::IsCanary(run.lane, run.name);
 }
 
 void RunWatch::OnEvent(const Event& event, bool initial) {

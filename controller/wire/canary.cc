@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "controller/base/hex.h"
 #include "controller/base/object_name.h"
 #include "controller/base/rfc3339.h"
 #include "controller/model/phase.h"
@@ -17,15 +18,12 @@ constexpr std::string_view kSincePrefix = "writable-since=";
 // FNV-1a of 64 bits in hexadecimal: names are compared between processes and builds, so
 // the hash of the standard library won't do.
 std::string HashDigits(std::string_view text) {
-  constexpr std::string_view kHex = "0123456789abcdef";
   std::uint64_t hash = 0xcbf29ce484222325U;
   for (const char c : text) {
     hash ^= static_cast<unsigned char>(c);
     hash *= 0x100000001b3U;
   }
-  std::string digits(16, '0');
-  for (std::size_t i = digits.size(); i-- > 0; hash >>= 4U) digits[i] = kHex[hash & 0xfU];
-  return digits;
+  return HexOf(hash);
 }
 
 }  // namespace
@@ -38,6 +36,10 @@ std::string CanaryName(std::string_view identity) {
   // A label of the name must end in a letter or digit.
   while (name.ends_with('.') || name.ends_with('-')) name.pop_back();
   return name.append("-").append(suffix);
+}
+
+bool IsCanary(std::string_view lane, std::string_view name) {
+  return lane == kCanaryLane && name.starts_with(kNamePrefix);
 }
 
 std::string WriteCanary(std::string_view name, std::string_view name_space) {

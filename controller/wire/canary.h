@@ -11,7 +11,7 @@
 
 namespace jobrun {
 
-// Of all canaries, and of nothing else.
+// Of all canaries.
 inline constexpr std::string_view kCanaryLane = "jobrun-canary";
 inline constexpr std::string_view kCanaryLabel = "jobrun.dev/canary";  // "true"
 
@@ -19,6 +19,9 @@ inline constexpr std::string_view kCanaryLabel = "jobrun.dev/canary";  // "true"
 // object name (base/object_name.h); one that is too long for that is cut and ends in a hash of the
 // whole, so that replicas whose names differ only behind the cut have canaries of their own.
 [[nodiscard]] std::string CanaryName(std::string_view identity);
+
+// Both are needed: anyone may give a run that lane, and a run may have such a name.
+[[nodiscard]] bool IsCanary(std::string_view lane, std::string_view name);
 
 // The body of the POST that creates it. Its reaping is Disabled, so that a controller that does not
 // know canaries never gives up one whose replica is gone.

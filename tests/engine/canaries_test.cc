@@ -356,6 +356,20 @@ TEST_F(CanariesTest, AnotherNamespaceHidesNoRuns) {
   EXPECT_EQ(engine_.Scrape().runs, 1U);
 }
 
+// Somebody's run, in spite of its lane: it is watched, and neither evidence nor ever removed.
+TEST_F(CanariesTest, ARunOfThatLaneIsNoCanaryWithoutTheName) {
+  RunText run = CanaryOf("import");
+  run.name = "import";
+  BeginToSee({run.Beat(1).Version(77)});
+  engine_.Sync({own_, run});
+  EXPECT_EQ(engine_.Scrape().runs, 1U);
+  Pass(6min);
+  for (const Request& request : Canaries()) EXPECT_NE(request.method, Method::kDelete);
+  PassBlind(10s);
+  engine_.Canary(run.Beat(2).Version(78));
+  EXPECT_TRUE(Blind());
+}
+
 TEST_F(CanariesTest, AnAnswerThatCanNotBeReadIsNotAskedForAllTheTime) {
   engine_.SyncCanaries({});
   AnsweredWith("POST", 409, "{}");

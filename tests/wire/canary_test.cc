@@ -22,6 +22,12 @@ TEST(CanaryNameTest, IsTheIdentityBehindAPrefix) {
   EXPECT_EQ(CanaryName(longest), "jobrun-canary-" + longest);
 }
 
+TEST(CanaryNameTest, ACanaryHasBothTheLaneAndTheName) {
+  EXPECT_TRUE(IsCanary(kCanaryLane, CanaryName("r1")));
+  EXPECT_FALSE(IsCanary(kCanaryLane, "import"));
+  EXPECT_FALSE(IsCanary("backup", CanaryName("r1")));
+}
+
 TEST(CanaryNameTest, ALongerOneIsCutAndEndsInAHash) {
   const std::string name = CanaryName(std::string(kUncutMax + 1, 'a'));
   // The hash is fixed: another build must find the canary of this one.
