@@ -100,6 +100,7 @@ TEST_F(LeasesTest, NothingIsDueBeforeAllLeasesAreKnown) {
   engine_.Pass(10min);
   for (const Request& request : engine_.Requests()) {
     EXPECT_NE(request.method, Method::kPatch) << request.target;
+    EXPECT_NE(request.target, kLeasePath) << "nor is it asked for";
   }
 }
 
