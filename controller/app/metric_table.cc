@@ -49,7 +49,15 @@ constexpr std::array<LabelRow, 3> kRequestLabels = {
      {"host", {}, "the API server's host and port"}}};
 constexpr std::array<LabelRow, 1> kVerb = {{{"verb", kMethodNames, {}}}};
 constexpr std::array<LabelRow, 1> kQueueName = {{{"name", kControllerNames, {}}}};
+constexpr std::array<LabelRow, 1> kController = {{{"controller", kControllerNames, {}}}};
 constexpr std::array<LabelRow, 1> kVersion = {{{"version", {}, "this program's version"}}};
+
+// client-go's, cut to what can be here.
+constexpr std::array<double, 10> kQueueBuckets = {0.000'001, 0.000'01, 0.0001, 0.001, 0.01,
+                                                  0.1,       1,        10,     100,   1000};
+// controller-runtime's, every other one.
+constexpr std::array<double, 12> kReconcileBuckets = {0.005, 0.025, 0.1, 0.2, 0.4, 0.6,
+                                                      1,     2,     5,   10,  30,  60};
 
 constexpr auto kCounter = SeriesKind::kCounter;
 constexpr auto kGauge = SeriesKind::kGauge;
@@ -160,6 +168,42 @@ constexpr std::array<MetricRow, kMetricIdCount> kTable = {{
      "did not run, the machine was suspended.",
      kStopCause,
      {}},
+    {MetricId::kQueueAdds,
+     "workqueue_adds_total",
+     kCounter,
+     "Verdicts and first visits that came to wait for a slot.",
+     kQueueName,
+     {}},
+    {MetricId::kQueueRetries,
+     "workqueue_retries_total",
+     kCounter,
+     "Verdicts and first visits that were put off after a failure.",
+     kQueueName,
+     {}},
+    {MetricId::kQueueWait, "workqueue_queue_duration_seconds", kHistogram,
+     "Time that a verdict waited for its slot.", kQueueName, kQueueBuckets},
+    {MetricId::kWork, "workqueue_work_duration_seconds", kHistogram,
+     "Time that a verdict or first visit had its slot: until the answer that ended the matter.",
+     kQueueName, kQueueBuckets},
+    {MetricId::kReconcileErrors,
+     "controller_runtime_reconcile_errors_total",
+     kCounter,
+     "Decisions about runs whose write was refused or failed.",
+     kController,
+     {}},
+    {MetricId::kReconcileTime, "controller_runtime_reconcile_time_seconds", kHistogram,
+     "The same time as workqueue_work_duration_seconds.", kController, kReconcileBuckets},
+    {MetricId::kHeartbeatGap, "jobrun_heartbeat_gap_seconds", kHistogram,
+     "Time from one heartbeat in a run's status to the next, as seen on the watch, without the "
+     "time in which none could be seen.",
+     kLaneOnly, kGapBounds},
+    {MetricId::kClockSkew,
+     "jobrun_worker_clock_skew_seconds",
+     kHistogram,
+     "How far a heartbeat's timestamp was from the API server's clock at least when it was seen, "
+     "the time on the way included. Nothing is judged by it.",
+     {},
+     kSkewBounds},
     {MetricId::kRequests,
      "rest_client_requests_total",
      kCounter,
@@ -176,6 +220,12 @@ constexpr std::array<MetricRow, kMetricIdCount> kTable = {{
      "When the quietest heartbeating run of the lane was last seen to beat; absent without one.",
      kLaneOnly,
      {}},
+    {MetricId::kOldestPending,
+     "jobrun_oldest_pending_timestamp_seconds",
+     kGauge,
+     "When the run was created that has waited longest for a worker; absent without one.",
+     kLaneOnly,
+     {}},
     {MetricId::kSilenceClockStopped,
      "jobrun_silence_clock_stopped",
      kGauge,
@@ -187,6 +237,12 @@ constexpr std::array<MetricRow, kMetricIdCount> kTable = {{
      kGauge,
      "1 while verdicts on silence are held because too many runs of the lane fell silent together; "
      "lane `*`: of all lanes.",
+     kLaneOnly,
+     {}},
+    {MetricId::kLaneHeld,
+     "jobrun_lane_held",
+     kGauge,
+     "1 while a mistake in the lane's configuration holds its verdicts.",
      kLaneOnly,
      {}},
     {MetricId::kLeaderMaster,
@@ -212,6 +268,30 @@ constexpr std::array<MetricRow, kMetricIdCount> kTable = {{
      kGauge,
      "Verdicts and visits that wait for a slot.",
      kQueueName,
+     {}},
+    {MetricId::kUnfinishedWork,
+     "workqueue_unfinished_work_seconds",
+     kGauge,
+     "How long the verdicts and first visits under way have taken, together.",
+     kQueueName,
+     {}},
+    {MetricId::kLongestRunning,
+     "workqueue_longest_running_processor_seconds",
+     kGauge,
+     "How long the one that has taken longest has.",
+     kQueueName,
+     {}},
+    {MetricId::kReconcilesMax,
+     "controller_runtime_max_concurrent_reconciles",
+     kGauge,
+     "Slots for verdicts and first visits: rateLimit.inFlight.",
+     kController,
+     {}},
+    {MetricId::kActiveWorkers,
+     "controller_runtime_active_workers",
+     kGauge,
+     "Requests for runs under way, those for retries included.",
+     kController,
      {}},
     {MetricId::kBuildInfo, "jobrun_build_info", kGauge, "Always 1.", kVersion, {}},
     {MetricId::kProcessCpu,
@@ -249,6 +329,7 @@ static_assert(static_cast<int>(Metric::kDetectionLag) == static_cast<int>(Metric
 static_assert(static_cast<int>(Metric::kReconcile) == static_cast<int>(MetricId::kReconcile));
 static_assert(static_cast<int>(Metric::kEvents) == static_cast<int>(MetricId::kEvents));
 static_assert(static_cast<int>(Metric::kSilenceStops) == static_cast<int>(MetricId::kSilenceStops));
+static_assert(static_cast<int>(Metric::kWork) == static_cast<int>(MetricId::kWork));
 
 std::string FormatSeconds(double seconds) {
   std::array<char, 32> text{};

@@ -31,16 +31,30 @@ enum class MetricId : std::uint8_t {
   kEvents,
   kCanaryRoundTrip,
   kSilenceStops,
+  kQueueAdds,
+  kQueueRetries,
+  kQueueWait,
+  kWork,
+  kReconcileErrors,
+  kReconcileTime,
+  kHeartbeatGap,
+  kClockSkew,
   kRequests,
   kRequestDuration,
   kRuns,
   kOldestHeartbeat,
+  kOldestPending,
   kSilenceClockStopped,
   kBreakerOpen,
+  kLaneHeld,
   kLeaderMaster,
   kConfigReload,
   kLastSweep,
   kQueueDepth,
+  kUnfinishedWork,
+  kLongestRunning,
+  kReconcilesMax,
+  kActiveWorkers,
   kBuildInfo,
   kProcessCpu,
   kProcessResident,
@@ -49,7 +63,7 @@ enum class MetricId : std::uint8_t {
   kProcessOpenFds,
   kProcessMaxFds,
 };
-inline constexpr std::size_t kMetricIdCount = 34;
+inline constexpr std::size_t kMetricIdCount = 48;
 
 enum class SeriesKind : std::uint8_t { kCounter, kGauge, kHistogram };
 

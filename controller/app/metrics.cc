@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <limits>
 #include <map>
 #include <sstream>
 #include <unordered_map>
@@ -48,8 +49,9 @@ MetricFamily FamilyOf(MetricId id, std::vector<ClientMetric> metrics) {
   MetricFamily family;
   family.name = row.name;
   family.help = row.help;
-  family.type = row.kind == SeriesKind::kCounter ? prometheus::MetricType::Counter
-                                                 : prometheus::MetricType::Gauge;
+  constexpr std::array kTypes = {prometheus::MetricType::Counter, prometheus::MetricType::Gauge,
+                                 prometheus::MetricType::Histogram};
+  family.type = kTypes[static_cast<std::size_t>(row.kind)];
   for (ClientMetric& metric : metrics) metric.counter.value = metric.gauge.value;
   family.metric = std::move(metrics);
   return family;
@@ -85,6 +87,57 @@ MetricFamily OldestHeartbeatFamily(const Gauges& gauges) {
   return FamilyOf(MetricId::kOldestHeartbeat, std::move(metrics));
 }
 
+MetricFamily OldestPendingFamily(const Snapshot& snapshot) {
+  std::map<std::string, ServerTime> lanes;
+  for (const auto& lane : snapshot.lanes) {
+    if (!lane.oldest_pending) continue;
+    const auto [entry, is_new] = lanes.emplace(lane.lane, *lane.oldest_pending);
+    if (!is_new) entry->second = std::min(entry->second, *lane.oldest_pending);
+  }
+  std::vector<ClientMetric> metrics;
+  for (const auto& [lane, at] : lanes) {
+    const std::chrono::duration<double> since_epoch = at.time_since_epoch();
+    metrics.push_back(GaugeOf({{"lane", lane}}, since_epoch.count()));
+  }
+  return FamilyOf(MetricId::kOldestPending, std::move(metrics));
+}
+
+MetricFamily LaneHeldFamily(const Snapshot& snapshot) {
+  std::map<std::string, bool> lanes;
+  for (const auto& lane : snapshot.lanes) lanes[lane.lane] |= lane.held;
+  std::vector<ClientMetric> metrics;
+  for (const auto& [lane, held] : lanes) {
+    metrics.push_back(GaugeOf({{"lane", lane}}, held ? 1 : 0));
+  }
+  return FamilyOf(MetricId::kLaneHeld, std::move(metrics));
+}
+
+template <std::size_t N>
+ClientMetric HistogramOf(std::vector<ClientMetric::Label> labels,
+                         const std::array<double, N>& bounds, const BucketCounts<N>& counted) {
+  ClientMetric metric;
+  metric.label = std::move(labels);
+  metric.histogram.sample_sum = counted.sum;
+  std::uint64_t at_most = 0;
+  for (std::size_t i = 0; i <= N; ++i) {
+    at_most += counted.counts[i];
+    const double bound = i < N ? bounds[i] : std::numeric_limits<double>::infinity();
+    metric.histogram.bucket.push_back({.cumulative_count = at_most, .upper_bound = bound});
+  }
+  metric.histogram.sample_count = at_most;
+  return metric;
+}
+
+MetricFamily HeartbeatGapFamily(const Snapshot& snapshot) {
+  std::map<std::string, GapCounts> lanes;
+  for (const auto& lane : snapshot.lanes) lanes[lane.lane].Add(lane.heartbeat_gaps);
+  std::vector<ClientMetric> metrics;
+  for (const auto& [lane, gaps] : lanes) {
+    metrics.push_back(HistogramOf({{"lane", lane}}, kGapBounds, gaps));
+  }
+  return FamilyOf(MetricId::kHeartbeatGap, std::move(metrics));
+}
+
 MetricFamily BreakerFamily(const Snapshot& snapshot) {
   std::map<std::string, bool> lanes = {{"*", snapshot.breaker_open_for_all}};
   for (const auto& lane : snapshot.lanes) lanes[lane.lane] |= lane.breaker_open;
@@ -103,6 +156,21 @@ void AppendProcess(std::vector<MetricFamily>& families, const ProcessStats& stat
                                                 {MetricId::kProcessOpenFds, stats.open_fds},
                                                 {MetricId::kProcessMaxFds, stats.max_fds}};
   for (const auto& [id, value] : values) families.push_back(FamilyOf(id, {GaugeOf({}, value)}));
+}
+
+void AppendQueue(std::vector<MetricFamily>& families, const Snapshot& snapshot) {
+  const auto seconds = [](Nanos time) { return std::chrono::duration<double>(time).count(); };
+  const std::pair<MetricId, double> values[] = {
+      {MetricId::kQueueDepth, static_cast<double>(snapshot.queued)},
+      {MetricId::kUnfinishedWork, seconds(snapshot.unfinished)},
+      {MetricId::kLongestRunning, seconds(snapshot.longest_running)},
+      {MetricId::kReconcilesMax, snapshot.in_flight_max},
+      {MetricId::kActiveWorkers, static_cast<double>(snapshot.in_flight)}};
+  for (const auto& [id, value] : values) {
+    const LabelRow& label = RowOf(id).labels.front();
+    families.push_back(FamilyOf(
+        id, {GaugeOf({{std::string(label.name), std::string(label.values.front())}}, value)}));
+  }
 }
 
 // The table's order, labels sorted: the registry has none.
@@ -140,8 +208,10 @@ struct Metrics::Impl {
   std::array<Series, kMetricCount> series{};
   std::size_t lanes{0};
   std::atomic<bool> config_in_force{true};
-  Histogram* detection_lag{nullptr};
-  Histogram* canary_round_trip{nullptr};
+  // By Metric; those of the engine have no label of more than one value.
+  std::array<Histogram*, kMetricCount> histograms{};
+  Counter* reconcile_errors{nullptr};
+  Histogram* reconcile_time{nullptr};
   prometheus::Family<Counter>* requests{nullptr};
   std::unordered_map<int, Counter*> request_counters{};
   std::array<Histogram*, 5> request_durations{};
@@ -161,9 +231,17 @@ Histogram& MakeHistogram(prometheus::Family<Histogram>& family, MetricId id,
   return family.Add(labels, Histogram::BucketBoundaries(row.buckets.begin(), row.buckets.end()));
 }
 
-// One without labels.
+// The labels of a row of which each has one value.
+prometheus::Labels OnlyLabels(MetricId id) {
+  prometheus::Labels labels;
+  for (const LabelRow& label : RowOf(id).labels) {
+    labels.emplace(std::string(label.name), std::string(label.values.front()));
+  }
+  return labels;
+}
+
 Histogram& MakeHistogram(MetricId id, prometheus::Registry& registry) {
-  return MakeHistogram(MakeFamily(prometheus::BuildHistogram(), id, registry), id, {});
+  return MakeHistogram(MakeFamily(prometheus::BuildHistogram(), id, registry), id, OnlyLabels(id));
 }
 
 std::string MethodLabel(Method method) {
@@ -180,15 +258,20 @@ Metrics::Metrics(MetricsOptions options) : impl_(std::make_unique<Impl>()) {
   m.lease = std::move(options.lease);
   for (std::size_t i = 0; i < kMetricCount; ++i) {
     const MetricRow& row = MetricTable()[i];
-    if (row.kind != SeriesKind::kCounter) continue;
+    if (row.kind == SeriesKind::kHistogram) {
+      m.histograms[i] = &MakeHistogram(row.id, m.registry);
+      continue;
+    }
     m.series[i].family = &MakeFamily(prometheus::BuildCounter(), row.id, m.registry);
     for (const LabelRow& label : row.labels) {
       m.series[i].labels *= std::max<std::size_t>(label.values.size(), 1);
     }
     if (!HasLane(row)) Impl::AppendCounters(m.series[i], row, "");
   }
-  m.detection_lag = &MakeHistogram(MetricId::kDetectionLag, m.registry);
-  m.canary_round_trip = &MakeHistogram(MetricId::kCanaryRoundTrip, m.registry);
+  m.reconcile_errors =
+      &MakeFamily(prometheus::BuildCounter(), MetricId::kReconcileErrors, m.registry)
+           .Add(OnlyLabels(MetricId::kReconcileErrors));
+  m.reconcile_time = &MakeHistogram(MetricId::kReconcileTime, m.registry);
 
   m.requests = &MakeFamily(prometheus::BuildCounter(), MetricId::kRequests, m.registry);
   auto& took = MakeFamily(prometheus::BuildHistogram(), MetricId::kRequestDuration, m.registry);
@@ -235,11 +318,13 @@ void Metrics::SetLanes(const std::vector<std::string>& lanes) {
 }
 
 void Metrics::Apply(const Count& count) {
-  if (count.metric == Metric::kDetectionLag) return impl_->detection_lag->Observe(count.value);
-  if (count.metric == Metric::kCanaryRoundTrip) {
-    return impl_->canary_round_trip->Observe(count.value);
-  }
   const auto metric = static_cast<std::size_t>(count.metric);
+  if (count.metric == Metric::kWork) impl_->reconcile_time->Observe(count.value);
+  if (impl_->histograms[metric] != nullptr) return impl_->histograms[metric]->Observe(count.value);
+  if (count.metric == Metric::kReconcile &&
+      count.label == static_cast<std::uint8_t>(ReconcileResult::kError)) {
+    impl_->reconcile_errors->Increment(count.value);
+  }
   const Impl::Series& series = impl_->series[metric];
   const std::size_t lane = HasLane(MetricTable()[metric]) ? count.lane : 0;
   const std::size_t place = lane * series.labels + count.label;
@@ -263,16 +348,19 @@ std::string Metrics::Render(const Gauges& gauges) const {
   };
   families.push_back(RunsFamily(gauges.snapshot));
   families.push_back(OldestHeartbeatFamily(gauges));
+  families.push_back(OldestPendingFamily(gauges.snapshot));
+  families.push_back(HeartbeatGapFamily(gauges.snapshot));
+  families.push_back(FamilyOf(MetricId::kClockSkew,
+                              {HistogramOf({}, kSkewBounds, gauges.snapshot.worker_clock_skew)}));
   single(MetricId::kSilenceClockStopped, gauges.snapshot.silence_clock_stopped ? 1 : 0);
   families.push_back(BreakerFamily(gauges.snapshot));
+  families.push_back(LaneHeldFamily(gauges.snapshot));
   families.push_back(FamilyOf(MetricId::kLeaderMaster, {GaugeOf({{"name", impl_->lease}},
                                                                 gauges.snapshot.leading ? 1 : 0)}));
   single(MetricId::kConfigReload, impl_->config_in_force ? 1 : 0);
   single(MetricId::kLastSweep,
          gauges.last_sweep == Mono{} ? 0 : UnixSeconds(gauges.last_sweep, gauges));
-  families.push_back(
-      FamilyOf(MetricId::kQueueDepth,
-               {GaugeOf({{"name", "jobrun"}}, static_cast<double>(gauges.snapshot.queued))}));
+  AppendQueue(families, gauges.snapshot);
   families.push_back(FamilyOf(MetricId::kBuildInfo, {GaugeOf({{"version", impl_->version}}, 1)}));
   if (gauges.process) AppendProcess(families, *gauges.process);
   Sort(families);

@@ -68,6 +68,9 @@ struct Core {
   Nanos backoff_cap{std::chrono::seconds(30)};  // no wait is longer: far below the shortest timeout
   // Runs by lane label and phase.
   std::vector<std::array<std::uint64_t, kPhaseCount>> runs_by_lane{};
+  // How heartbeats come, by lane label and in all: too many for a Count each.
+  std::vector<GapCounts> heartbeat_gaps{};
+  SkewCounts worker_clock_skew{};
   std::unordered_map<Uid, RunDetails, UidHash> details{};     // of records with has_details
   std::unordered_map<Uid, RunExecutor, UidHash> executors{};  // of records with has_executor
   std::unordered_map<Uid, WorkerLease*, UidHash> leases{};    // of records with has_lease

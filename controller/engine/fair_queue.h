@@ -6,21 +6,27 @@
 #include <deque>
 #include <unordered_map>
 
+#include "controller/base/time.h"
 #include "controller/engine/store.h"
 
 namespace jobrun {
 
 class FairQueue {
  public:
-  void Push(NamespaceId name_space, Slot slot) {
-    std::deque<Slot>& line = lines_[name_space];
+  struct Waiting {
+    Slot slot{kNoSlot};
+    Mono since{};
+  };
+
+  void Push(NamespaceId name_space, Waiting waiting) {
+    std::deque<Waiting>& line = lines_[name_space];
     if (line.empty()) turns_.push_back(name_space);
-    line.push_back(slot);
+    line.push_back(waiting);
     ++size_;
   }
 
   // Not when empty.
-  [[nodiscard]] Slot Front() const { return lines_.at(turns_.front()).front(); }
+  [[nodiscard]] Waiting Front() const { return lines_.at(turns_.front()).front(); }
   void Pop() {
     const NamespaceId name_space = turns_.front();
     turns_.pop_front();
@@ -38,8 +44,8 @@ class FairQueue {
   [[nodiscard]] std::size_t Size() const { return size_; }
 
  private:
-  std::unordered_map<NamespaceId, std::deque<Slot>> lines_;  // none is empty
-  std::deque<NamespaceId> turns_;                            // each once
+  std::unordered_map<NamespaceId, std::deque<Waiting>> lines_;  // none is empty
+  std::deque<NamespaceId> turns_;                               // each once
   std::size_t size_{0};
 };
 

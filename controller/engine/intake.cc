@@ -72,7 +72,9 @@ Intake::Seen Intake::Observe(const ObservedRun& run, Source source, std::uint8_t
   record.start_recorded = !run.start_time.empty();
   const bool first = is_new || (phase_before == Phase::kPending && run.phase != Phase::kPending);
   if (first) NoteStart(record, run, !is_new && source != Source::kList);
+  const std::uint64_t beat_before = record.heartbeat;
   NoteHeartbeat(record, run, first, is_new && source == Source::kList);
+  if (record.heartbeat != beat_before && source == Source::kWatch) NoteSkew(run);
   const bool details_are_new = NoteDetails(record, run);
   NoteDispute(record, run, is_new);
   return {.slot = slot,
@@ -149,6 +151,7 @@ void Intake::Ease(Silence& since, std::optional<Seconds> before, std::optional<S
 void Intake::NoteStart(RunRecord& record, const ObservedRun& run, bool seen_live) {
   const ServerInterval& server = core_.now.server;
   if (run.phase == Phase::kPending) {
+    record.started_at = run.created;
     record.since = core_.MarkOf(run.created + kStampResolution);
     return;
   }
@@ -176,12 +179,32 @@ void Intake::NoteHeartbeat(RunRecord& record, const ObservedRun& run, bool first
   const std::uint64_t heartbeat = HashOfText(run.last_heartbeat_at);
   if (heartbeat == record.heartbeat && !first) return;
   record.heartbeat = heartbeat;
+  const bool again = record.has_beaten && !first;
   if (!record.has_beaten) record.has_beaten = IsBeat(run, core_.PolicyOf(record).heartbeat_source);
   if (!record.has_beaten) return;
   record.suppressed = 0;
   // Where heartbeats are ignored the time since the claim counts on.
   if (core_.PolicyOf(record).heartbeat_mode == HeartbeatMode::kIgnored) return;
-  record.since = listed ? MarkOfBeat(run) : core_.Mark();
+  const Silence mark = listed ? MarkOfBeat(run) : core_.Mark();
+  if (again) NoteGap(record, mark - record.since);
+  record.since = mark;
+}
+
+void Intake::NoteGap(const RunRecord& record, Nanos gap) {
+  const LaneIndex lane = core_.LabelOf(record);
+  if (core_.heartbeat_gaps.size() <= lane) core_.heartbeat_gaps.resize(lane + std::size_t{1});
+  core_.heartbeat_gaps[lane].Observe(kGapBounds, std::chrono::duration<double>(gap).count());
+}
+
+// How far the worker's clock is from the API server's at least: the server's is known to lie
+// between two bounds. For people; nothing is judged by it.
+void Intake::NoteSkew(const ObservedRun& run) {
+  const ServerInterval& server = core_.now.server;
+  const auto beat = ParseRfc3339(run.last_heartbeat_at);
+  if (!beat || !server.Known()) return;
+  const auto nearest = std::clamp(*beat, server.earliest, server.latest);
+  const std::chrono::duration<double> skew = std::chrono::abs(*beat - nearest);
+  core_.worker_clock_skew.Observe(kSkewBounds, skew.count());
 }
 
 // The API server notes when a field was last written. Whatever is odd about that note makes the

@@ -74,7 +74,10 @@ struct Snapshot {
     std::array<std::uint64_t, kPhaseCount> runs{};
     // When the quietest heartbeating run of the lane was last seen to beat; absent without one.
     std::optional<Mono> oldest_heartbeat{};
+    std::optional<ServerTime> oldest_pending{};  // creation of the run that waits longest
+    GapCounts heartbeat_gaps{};
     bool breaker_open{false};
+    bool held{false};  // a mistake in its configuration holds its verdicts
   };
   std::vector<LaneGauges> lanes{};
   std::uint64_t runs{0};       // records held
@@ -82,6 +85,10 @@ struct Snapshot {
   std::uint64_t timers{0};     // armed
   std::uint64_t queued{0};     // verdicts and visits that wait for a slot
   std::uint64_t in_flight{0};  // requests without an answer yet
+  int in_flight_max{0};        // of verdicts and visits
+  Nanos unfinished{};          // how long those under way have taken, together
+  Nanos longest_running{};     // and the one that has taken longest
+  SkewCounts worker_clock_skew{};
   bool synced{false};
   bool leading{true};  // it may write
   bool silence_clock_stopped{false};

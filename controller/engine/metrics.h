@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "controller/base/bucket_counts.h"
+
 namespace jobrun {
 
 // A lane as a label: its place in the engine's list of lane names (Snapshot::lanes).
@@ -31,8 +33,21 @@ enum class Metric : std::uint8_t {
   kEvents,           // result: what became of a Kubernetes Event (app/event_recorder.h)
   kCanaryRoundTrip,  // histogram, seconds from the send of our canary's beat until it was seen
   kSilenceStops,     // cause: why the silence clock stood still
+  kQueueAdds,        // verdicts and visits that came to wait for a slot
+  kQueueRetries,     // of them, those put off after a failure
+  kQueueWait,        // histogram, seconds that a verdict waited for its slot
+  kWork,             // histogram, seconds from its slot to the answer that ended the matter
 };
-inline constexpr std::size_t kMetricCount = static_cast<std::size_t>(Metric::kSilenceStops) + 1;
+inline constexpr std::size_t kMetricCount = static_cast<std::size_t>(Metric::kWork) + 1;
+
+// Bounds of what the engine counts as it comes, seconds. The gaps: around the usual intervals and
+// timeouts. The clocks: from what NTP leaves to a day.
+inline constexpr std::array<double, 16> kGapBounds = {0.5, 1,  2,   5,   10,  20,  30,   45,
+                                                      60,  90, 120, 150, 300, 600, 1800, 3600};
+inline constexpr std::array<double, 11> kSkewBounds = {0.1, 0.5, 1,   2,    5,    10,
+                                                       30,  60,  300, 3600, 86400};
+using GapCounts = BucketCounts<kGapBounds.size()>;
+using SkewCounts = BucketCounts<kSkewBounds.size()>;
 
 // Count::label of kSilenceStops.
 enum class SilenceStop : std::uint8_t { kNoBeat, kOwnPause, kSuspended };

@@ -64,7 +64,8 @@ void Reaper::Judge(Slot slot) {
     // One that stands by judges all when it comes to lead.
     if (!core_.leading || GateShut(slot, *reap)) return;
     record.queued = true;
-    queue_.Push(record.name_space, slot);
+    queue_.Push(record.name_space, {slot, core_.now.mono});
+    core_.CountOne(Metric::kQueueAdds, 0, 0);
     return;
   }
   attempts_.erase(slot);
@@ -78,6 +79,7 @@ void Reaper::Judge(Slot slot) {
   } else if (!record.visiting) {
     record.visiting = true;
     visits_.push_back(slot);
+    core_.CountOne(Metric::kQueueAdds, 0, 0);
   }
 }
 
@@ -147,26 +149,6 @@ void Reaper::Suppress(Slot slot, Reason reason, Suppression cause) {
                       {"cause", std::string(kSuppressionNames[static_cast<std::size_t>(cause)])}}});
 }
 
-void Reaper::Explain(Slot slot, Explanation& explanation) const {
-  const RunRecord& record = core_.store.At(slot);
-  if (record.queued) explanation.writing = "queued";
-  if (record.busy) explanation.writing = "under way";
-  const Decision decision = Decide(core_.SubjectOf(record), core_.now);
-  const auto* reap = std::get_if<Reap>(&decision);
-  if (reap == nullptr) return;
-  explanation.reason = Info(reap->reason).name;
-  explanation.overdue = reap->overdue;
-  if (const auto gate = GateOf(slot, *reap)) {
-    explanation.held_by = kSuppressionNames[static_cast<std::size_t>(gate->cause)];
-    explanation.looked_at_again_in = gate->again - core_.now.mono;
-  } else if (const auto attempt = attempts_.find(slot); attempt != attempts_.end() &&
-                                                        !record.busy && !record.queued &&
-                                                        record.timer > core_.now.mono) {
-    explanation.held_by = "refused";
-    explanation.looked_at_again_in = record.timer - core_.now.mono;
-  }
-}
-
 void Reaper::OnSeen(const Intake::Seen& seen, const ObservedRun& run) {
   if (seen.forgotten != kNoSlot) {
     Drop(seen.forgotten);
@@ -211,7 +193,7 @@ void Reaper::Committed(Slot slot, const ObservedRun& run) {
   Nanos lag{};
   if (begun_here) {
     lag = core_.now.mono - attempt.mapped().due;
-    core_.CountOne(Metric::kDetectionLag, lane, 0, std::chrono::duration<double>(lag).count());
+    Observe(Metric::kDetectionLag, lag);
   }
   core_.Emit(LogLine{LogLevel::kInfo,
                      run.phase == Phase::kSucceeded ? "finalized" : "reaped",
@@ -234,7 +216,7 @@ void Reaper::Pump() {
   if (Idle() || core_.now.mono < throttled_until_) return;
   const bool limited = core_.settings.rate_limit.reaps_per_second > 0;
   while (in_flight_.size() < FlightsMax() && !queue_.Empty()) {
-    const Slot slot = queue_.Front();
+    const auto [slot, since] = queue_.Front();
     RunRecord& record = core_.store.At(slot);
     if (!record.queued) {  // erased since, and perhaps the slot is another run's now
       queue_.Pop();
@@ -249,6 +231,7 @@ void Reaper::Pump() {
     }
     queue_.Pop();
     record.queued = false;
+    Observe(Metric::kQueueWait, core_.now.mono - since);
     Begin(slot);
   }
   while (in_flight_.size() < FlightsMax() && queue_.Empty() && !visits_.empty() &&
@@ -279,6 +262,7 @@ void Reaper::Begin(Slot slot) {
   if (GateShut(slot, *reap)) return;
   Attempt& attempt = AttemptOf(slot);
   attempt.due = core_.now.mono - reap->overdue;
+  attempt.begun = core_.now.mono;
   if (NeedOfLease(slot, reap->reason) != Leases::Need::kNothing) {
     return SeeToLease(slot, reap->reason);
   }
@@ -359,16 +343,26 @@ void Reaper::Send(Slot slot, Doing doing, Reason reason, Request request) {
   request.klass = RequestClass::kData;
   request.deadline = kWriteDeadline;
   RunRecord& record = core_.store.At(slot);
-  if (doing != Doing::kWritingVisit) record.busy = true;
-  in_flight_.emplace(request.id, Flight{slot, record.uid, doing, reason});
+  Mono begun = core_.now.mono;
+  if (doing != Doing::kWritingVisit) {
+    record.busy = true;
+    begun = AttemptOf(slot).begun;
+  }
+  in_flight_.emplace(request.id, Flight{slot, record.uid, doing, reason, begun});
   core_.Emit(std::move(request));
 }
 
 Reaper::Attempt& Reaper::AttemptOf(Slot slot) {
   const Uid uid = core_.store.At(slot).uid;
   const auto [found, begun] = attempts_.try_emplace(slot);
-  if (begun || found->second.uid != uid) found->second = Attempt{.uid = uid};
+  if (begun || found->second.uid != uid) {
+    found->second = Attempt{.uid = uid, .begun = core_.now.mono};
+  }
   return found->second;
+}
+
+void Reaper::Observe(Metric metric, Nanos took) {
+  core_.CountOne(metric, 0, 0, std::chrono::duration<double>(took).count());
 }
 
 void Reaper::CountReconcile(ReconcileResult result) {

@@ -60,6 +60,8 @@ class Reaper {
 
   [[nodiscard]] std::size_t InFlight() const { return in_flight_.size(); }
   [[nodiscard]] std::size_t Queued() const { return queue_.Size() + visits_.size(); }
+  // Adds how long those under way have taken.
+  void TakeUnfinished(Snapshot& snapshot) const;
   // When Pump could send more than now; nothing when only an answer can tell.
   [[nodiscard]] std::optional<Mono> NextWake() const;
   // Why no write succeeds, empty when they do.
@@ -84,11 +86,13 @@ class Reaper {
     Uid uid;
     Doing doing;
     Reason reason;
+    Mono begun;  // when its run got the slot
   };
   // A run whose verdict was begun and has neither committed nor become void.
   struct Attempt {
     Uid uid;
     Mono due{};              // of the verdict, for the lag
+    Mono begun{};            // when it last got its slot
     int failures{0};         // in a row; decides how long the run is held
     int conflicts{0};        // of writes, in a row
     bool by_grounds{false};  // the last write tested what the verdict rests on, not the version
@@ -150,6 +154,7 @@ class Reaper {
   void Hold(Slot slot);
   [[nodiscard]] Attempt& AttemptOf(Slot slot);
   void CountReconcile(ReconcileResult result);
+  void Observe(Metric metric, Nanos took);
   [[nodiscard]] std::size_t FlightsMax() const;
 
   Core& core_;

@@ -36,7 +36,9 @@ void Reaper::OnResponse(const Response& response) {
     return;
   }
   const Next next = OnAnswer(flight, response);
-  if (next == Next::kWait || !core_.store.Holds(flight.slot, flight.uid)) return;
+  if (next == Next::kWait) return;
+  Observe(Metric::kWork, core_.now.mono - flight.begun);
+  if (!core_.store.Holds(flight.slot, flight.uid)) return;
   core_.store.At(flight.slot).busy = false;
   if (next == Next::kJudge) Judge(flight.slot);
   if (next == Next::kHold) Hold(flight.slot);
@@ -140,10 +142,12 @@ Reaper::Next Reaper::OnWritten(const Flight& flight, const Response& response) {
 void Reaper::OnVisited(const Flight& flight, const Response& response) {
   core_.store.At(flight.slot).visiting = false;
   if (TellsOfRights(response.status)) visits_denied_.erase(flight.slot);
+  Observe(Metric::kWork, core_.now.mono - flight.begun);
   if (response.status == kHttpOk) {
     (void)TakeIn(flight, response);
     return;
   }
+  core_.CountOne(Metric::kQueueRetries, 0, 0);
   if (response.status == kHttpTooManyRequests) Throttle(response);
   Nanos again = kVisitAgain;
   if (LacksRight(response.status) && WantsVisit(flight.slot)) {
@@ -226,6 +230,7 @@ void Reaper::Hold(Slot slot) {
   const Nanos longest = std::min(kHoldMax, core_.backoff_cap);
   const Nanos wait = HoldWait(attempt.failures++, longest, core_.random);
   CountReconcile(ReconcileResult::kRequeueAfter);
+  core_.CountOne(Metric::kQueueRetries, 0, 0);
   core_.timers.Arm(slot, core_.now.mono + wait);
 }
 

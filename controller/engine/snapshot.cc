@@ -5,6 +5,23 @@
 #include <vector>
 
 namespace jobrun {
+namespace {
+
+void TakeOldest(const Core& core, const RunRecord& record, Snapshot& snapshot) {
+  const bool waits = record.phase == Phase::kPending && !record.being_deleted;
+  const bool beats = record.phase == Phase::kRunning && record.has_beaten;
+  if (!waits && !beats) return;
+  Snapshot::LaneGauges& lane = snapshot.lanes[core.LabelOf(record)];
+  if (waits) {
+    lane.oldest_pending =
+        std::min(lane.oldest_pending.value_or(record.started_at), record.started_at);
+  } else {
+    const Mono seen = core.now.mono - (core.now.silence - core.LastSign(record));
+    lane.oldest_heartbeat = std::min(lane.oldest_heartbeat.value_or(seen), seen);
+  }
+}
+
+}  // namespace
 
 Snapshot SnapshotOf(const Core& core) {
   const std::vector<std::string>& names = core.policies.Labels().Names();
@@ -13,13 +30,16 @@ Snapshot SnapshotOf(const Core& core) {
   for (std::size_t lane = 0; lane < names.size(); ++lane) {
     snapshot.lanes[lane].lane = names[lane];
     if (lane < core.runs_by_lane.size()) snapshot.lanes[lane].runs = core.runs_by_lane[lane];
+    if (lane < core.heartbeat_gaps.size()) {
+      snapshot.lanes[lane].heartbeat_gaps = core.heartbeat_gaps[lane];
+    }
   }
-  core.store.ForEach([&](Slot, const RunRecord& record) {
-    if (record.phase != Phase::kRunning || !record.has_beaten) return;
-    auto& oldest = snapshot.lanes[core.LabelOf(record)].oldest_heartbeat;
-    const Mono seen = core.now.mono - (core.now.silence - core.LastSign(record));
-    oldest = std::min(oldest.value_or(Mono::max()), seen);
-  });
+  for (const Lane& lane : core.settings.lanes) {
+    snapshot.lanes[core.policies.Labels().Find(lane.name)].held = lane.held;
+  }
+  core.store.ForEach([&](Slot, const RunRecord& record) { TakeOldest(core, record, snapshot); });
+  snapshot.in_flight_max = core.settings.rate_limit.in_flight;
+  snapshot.worker_clock_skew = core.worker_clock_skew;
   snapshot.runs = core.store.Size();
   snapshot.policies = core.policies.Size();
   snapshot.timers = core.timers.Size();

@@ -26,7 +26,7 @@ struct RunRecord {
   std::uint64_t resource_version{0};
   std::uint64_t heartbeat{0};      // hash of lastHeartbeatAt's text; 0 without one
   Silence since{};                 // Subject::since
-  ServerTime started_at{};         // Subject::started_at
+  ServerTime started_at{};         // Subject::started_at; of a Pending run its creation
   Mono timer{Mono::max()};         // when it is judged next; max: not until something changes
   std::unique_ptr<char[]> name{};  // NUL-terminated
   std::uint32_t generation{0};     // low 32 bits: only compared

@@ -32,7 +32,16 @@ Gauges SampleGauges() {
   gauges.snapshot.lanes = {{"default", {1, 2, 3, 4, 5}, kNow - std::chrono::seconds(30)},
                            {"etl", {0, 0, 0, 0, 0}, std::nullopt},
                            {"other", {7, 0, 0, 0, 0}, std::nullopt}};
+  gauges.snapshot.lanes[0].oldest_pending = gauges.wall - std::chrono::minutes(2);
+  gauges.snapshot.lanes[0].heartbeat_gaps.Observe(kGapBounds, 31);
+  gauges.snapshot.lanes[1].held = true;
+  gauges.snapshot.worker_clock_skew.Observe(kSkewBounds, 0);
+  gauges.snapshot.worker_clock_skew.Observe(kSkewBounds, 100'000);
   gauges.snapshot.queued = 9;
+  gauges.snapshot.in_flight = 3;
+  gauges.snapshot.in_flight_max = 32;
+  gauges.snapshot.unfinished = std::chrono::milliseconds(500);
+  gauges.snapshot.longest_running = std::chrono::milliseconds(300);
   return gauges;
 }
 

@@ -193,6 +193,8 @@ class EngineHarness {
     const auto found = counts_.find({metric, label});
     return found == counts_.end() ? 0 : found->second;
   }
+  // The last value that a histogram was given, seconds.
+  [[nodiscard]] double Observed(Metric metric) { return observed_[metric]; }
   // Reaps, finalized runs and retries, by the names of lane and label.
   using LaneCounts = std::map<std::pair<std::string, std::string>, double>;
   [[nodiscard]] const LaneCounts& CountedByLane(Metric metric) { return by_lane_[metric]; }
@@ -253,8 +255,10 @@ class EngineHarness {
   void Note(SendRequest& request) { requests_.push_back(std::move(request)); }
   void Note(WakeAt& wake) { wake_ = wake.at; }
   void Note(Count& count) {
-    const bool observed =
-        count.metric == Metric::kDetectionLag || count.metric == Metric::kCanaryRoundTrip;
+    const bool observed = count.metric == Metric::kDetectionLag ||
+                          count.metric == Metric::kCanaryRoundTrip ||
+                          count.metric == Metric::kQueueWait || count.metric == Metric::kWork;
+    if (observed) observed_[count.metric] = count.value;
     counts_[{count.metric, count.label}] += observed ? 1 : count.value;
     std::string_view label;
     if (count.metric == Metric::kReaps) label = kReasons.at(count.label).name;
@@ -288,6 +292,7 @@ class EngineHarness {
   int streams_opened_{0};
   std::vector<Request> requests_;
   std::map<std::pair<Metric, std::uint8_t>, double> counts_;
+  std::map<Metric, double> observed_;
   std::map<Metric, LaneCounts> by_lane_;
   std::vector<LogLine> log_;
   std::vector<EmitEvent> events_;
