@@ -140,19 +140,25 @@ void Driver::OnResponse(Response response) {
                           Took(response.sent_at, response.received_at));
     requests_.erase(request);
   }
-  if (EventRecorder::Owns(response.id)) return OnEventAnswer(response);
+  if (EventRecorder::Owns(response.id) || AccessReviews::Owns(response.id)) {
+    return OnOwnAnswer(response);
+  }
   Turn(Input{std::move(response)});
 }
 
-void Driver::OnEventAnswer(const Response& response) {
+void Driver::OnOwnAnswer(const Response& response) {
   if (stopped_) return;
   if (in_turn_) {
-    parts_.post([this, response] { OnEventAnswer(response); });
+    parts_.post([this, response] { OnOwnAnswer(response); });
     return;
   }
   in_turn_ = true;
   const Mono now = parts_.clocks().mono;
-  recorder_.OnResponse(response, now, recorded_);
+  if (AccessReviews::Owns(response.id)) {
+    reviews_.OnResponse(response, now, recorded_);
+  } else {
+    recorder_.OnResponse(response, now, recorded_);
+  }
   EndTurn(now);
 }
 
@@ -231,6 +237,16 @@ void Driver::AskExplanation(std::string name_space, std::string name,
 
 void Driver::AskHealth(std::function<void(const Health&)> done) {
   Ask([this, done = std::move(done)] { done(parts_.health()); });
+}
+
+void Driver::AskAccess(std::string token, WantedAccess wanted, std::function<void(Access)> done) {
+  Ask([this, token = std::move(token), wanted = std::move(wanted), done = std::move(done)] {
+    if (stopped_) return;
+    in_turn_ = true;
+    const Mono now = parts_.clocks().mono;
+    reviews_.Ask(token, wanted, now, done, recorded_);
+    EndTurn(now);
+  });
 }
 
 Nanos Driver::SinceTurn() const {

@@ -11,6 +11,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "controller/app/access_reviews.h"
 #include "controller/app/event_recorder.h"
 #include "controller/app/metrics.h"
 #include "controller/app/own_pod.h"
@@ -78,6 +79,8 @@ class Driver final : public TransportSink {
   using Explained = std::optional<Explanation>;
   void AskExplanation(std::string name_space, std::string name,
                       std::function<void(const Explained&)> done);
+  // Whether the holder of a token may read that.
+  void AskAccess(std::string token, WantedAccess wanted, std::function<void(Access)> done);
   // Why the engine has finished, once the loop has stopped.
   [[nodiscard]] ExitCause Cause() const { return cause_; }
 
@@ -90,7 +93,7 @@ class Driver final : public TransportSink {
   void Turn(const Input& input);
   void EndTurn(Mono now);
   void Perform(Effects& effects);
-  void OnEventAnswer(const Response& response);
+  void OnOwnAnswer(const Response& response);
   void OnWake();
   void ArmWake(Mono now);
   void Ask(std::function<void()> question);
@@ -103,7 +106,8 @@ class Driver final : public TransportSink {
   Transport* transport_{nullptr};
   Effects effects_{};  // reused: no allocation per batch of events
   EventRecorder recorder_;
-  Effects recorded_{};  // what the recorder asks for, while the engine's effects are performed
+  AccessReviews reviews_{};
+  Effects recorded_{};  // what these two ask for, while the engine's effects are performed
   bool in_turn_{false};
   bool stopped_{false};
   ExitCause cause_{ExitCause::kStopped};

@@ -3,6 +3,7 @@
 #include <map>
 #include <utility>
 
+#include "controller/base/object_name.h"
 #include "controller/wire/explanation_writer.h"
 
 namespace jobrun {
@@ -43,24 +44,59 @@ ServerReply Said(int status, std::string what) {
   return {.status = status, .body = std::move(what) + '\n'};
 }
 
-void Explain(Driver& driver, const HttpQuery& query, ServerReplier reply) {
-  if (!query.from_loopback) {
-    return reply(
-        [] { return Said(403, "explanations are given to clients of this machine only"); });
-  }
+// Calls `serve` when the holder of the query's token may read that; else replies why not.
+void Guard(Driver& driver, const HttpQuery& query, WantedAccess wanted, ServerReplier reply,
+           std::function<void(ServerReplier)> serve) {
+  driver.AskAccess(
+      query.bearer, std::move(wanted),
+      [reply = std::move(reply), serve = std::move(serve)](Access access) {
+        switch (access) {
+          case Access::kAllowed:
+            return serve(reply);
+          case Access::kUnauthenticated:
+            return reply([] { return Said(401, "expected a bearer token that is good"); });
+          case Access::kForbidden:
+            return reply([] { return Said(403, "the holder of this token may not get this"); });
+          case Access::kUnknown:
+            return reply([] { return Said(503, "the API server can't be asked who you are"); });
+        }
+      });
+}
+
+// What "NAMESPACE/NAME" names; nothing: it is none.
+std::optional<WantedAccess> RunOf(const HttpQuery& query) {
   const std::string run = query.Get("run").value_or("");
   const std::size_t slash = run.find('/');
-  if (slash == std::string::npos) {
-    return reply([] { return Said(400, "expected ?run=NAMESPACE/NAME"); });
+  if (slash == std::string::npos || !IsDnsLabel(run.substr(0, slash)) ||
+      !IsObjectName(run.substr(slash + 1))) {
+    return std::nullopt;
   }
-  driver.AskExplanation(run.substr(0, slash), run.substr(slash + 1),
-                        [run, reply = std::move(reply)](const Driver::Explained& explained) {
-                          reply([run, explained] {
+  return WantedAccess{.name_space = run.substr(0, slash), .name = run.substr(slash + 1)};
+}
+
+void TellExplanation(Driver& driver, const WantedAccess& run, ServerReplier reply) {
+  driver.AskExplanation(run.name_space, run.name,
+                        [reply = std::move(reply)](const Driver::Explained& explained) {
+                          reply([explained] {
                             if (!explained) return Said(404, "no run of this name is known");
                             return ServerReply{.content_type = "application/json",
                                                .body = WriteExplanation(*explained) + '\n'};
                           });
                         });
+}
+
+void Explain(Driver& driver, const HttpQuery& query, Readers readers, ServerReplier reply) {
+  if (readers == Readers::kAnybody && !query.from_loopback) {
+    return reply(
+        [] { return Said(403, "explanations are given to clients of this machine only"); });
+  }
+  const std::optional<WantedAccess> run = RunOf(query);
+  if (!run) return reply([] { return Said(400, "expected ?run=NAMESPACE/NAME"); });
+  const auto serve = [&driver, run = *run](ServerReplier answer) {
+    TellExplanation(driver, run, std::move(answer));
+  };
+  if (readers == Readers::kAnybody) return serve(std::move(reply));
+  Guard(driver, query, *run, std::move(reply), serve);
 }
 
 }  // namespace
@@ -84,8 +120,8 @@ ServerReply ReadinessReply(const Health& health, bool verbose) {
       verbose);
 }
 
-HttpRoutes MetricsRoutes(Driver& driver, const Metrics& metrics) {
-  const auto scrape = [&driver, &metrics](const HttpQuery&, ServerReplier reply) {
+HttpRoutes MetricsRoutes(Driver& driver, const Metrics& metrics, Readers readers) {
+  const auto show = [&driver, &metrics](ServerReplier reply) {
     driver.AskGauges([&metrics, reply = std::move(reply)](const Gauges& answered) {
       // Made on the server's thread: the text of a thousand lanes would hold up the loop.
       reply([&metrics, gauges = answered]() mutable {
@@ -94,8 +130,12 @@ HttpRoutes MetricsRoutes(Driver& driver, const Metrics& metrics) {
       });
     });
   };
-  const auto explain = [&driver](const HttpQuery& query, ServerReplier reply) {
-    Explain(driver, query, std::move(reply));
+  const auto scrape = [&driver, readers, show](const HttpQuery& query, ServerReplier reply) {
+    if (readers == Readers::kAnybody) return show(std::move(reply));
+    Guard(driver, query, {.path = query.path}, std::move(reply), show);
+  };
+  const auto explain = [&driver, readers](const HttpQuery& query, ServerReplier reply) {
+    Explain(driver, query, readers, std::move(reply));
   };
   return {{"/metrics", scrape}, {"/debug/explain", explain}};
 }
@@ -126,6 +166,10 @@ Result<std::vector<std::unique_ptr<HttpServer>>> StartServers(std::vector<Listen
     for (Listener& other : shared) {
       if (!any_port && other.address == listener.address) same = &other;
     }
+    if (same != nullptr && (same->tls || listener.tls)) {
+      return Error{Code::kInvalid, "listen on " + listener.address,
+                   "metrics that are served securely need an address of their own"};
+    }
     if (same == nullptr) {
       shared.push_back(std::move(listener));
     } else {
@@ -137,11 +181,13 @@ Result<std::vector<std::unique_ptr<HttpServer>>> StartServers(std::vector<Listen
   for (Listener& listener : shared) {
     const auto address = ParseBindAddress(listener.address);
     if (!address) return address.error();
-    auto server = HttpServer::Start(*address, std::move(listener.routes));
+    const bool secure = listener.tls != nullptr;
+    auto server = HttpServer::Start(
+        *address, {.routes = std::move(listener.routes), .tls = std::move(listener.tls)});
     if (!server) return server.error();
     log.Write({.level = LogLevel::kInfo,
                .message = "serving " + listener.what,
-               .fields = {{"at", (*server)->Address()}}});
+               .fields = {{"at", (secure ? "https://" : "http://") + (*server)->Address()}}});
     servers.push_back(std::move(server).value());
   }
   return servers;

@@ -43,6 +43,16 @@ void AddOptions(CLI::App& app, Flags& flags, Texts& texts) {
   app.add_option("--metrics-bind-address", flags.metrics_address,
                  "Where /metrics is served (default :8080); 0 turns it off")
       ->option_text("ADDRESS");
+  app.add_flag("--metrics-secure", flags.metrics_secure,
+               "Serve them over HTTPS, to holders of tokens that may get them (default false)");
+  app.add_option("--metrics-cert-path", flags.metrics_certificate_path,
+                 "Folder of the certificate for that; without it one that signs itself")
+      ->option_text("FOLDER");
+  app.add_option("--metrics-cert-name", flags.metrics_certificate,
+                 "Its file there (default tls.crt)")
+      ->option_text("FILE");
+  app.add_option("--metrics-cert-key", flags.metrics_key, "Its key there (default tls.key)")
+      ->option_text("FILE");
   app.add_option("--health-probe-bind-address", flags.probe_address,
                  "Where /healthz, /livez and /readyz are served (default :8081); 0 turns it off")
       ->option_text("ADDRESS");
@@ -133,6 +143,15 @@ std::optional<std::string> TakeTexts(const Texts& texts, Flags& flags) {
     if (const auto parsed = ParseBindAddress(*address); !parsed) {
       return std::string(name) + ": " + parsed.error().detail;
     }
+  }
+  if (!flags.metrics_secure && !flags.metrics_certificate_path.empty()) {
+    return "--metrics-cert-path: expected --metrics-secure with it";
+  }
+  if (flags.metrics_secure && flags.metrics_address == flags.probe_address &&
+      flags.metrics_address != kNoServer && !flags.metrics_address.ends_with(":0")) {
+    return "--metrics-bind-address: with --metrics-secure expected another one than "
+           "--health-probe-bind-address has, found " +
+           ShownText(flags.metrics_address);
   }
   if (!IsNamespace(flags.election_namespace)) {
     return "--leader-election-namespace: expected the name of a namespace, found " +

@@ -25,6 +25,11 @@ struct Flags {
   // What to watch, one scope per namespace, none twice; a single one without a namespace for all.
   std::vector<WatchScope> scopes{WatchScope{}};
   std::string metrics_address{":8080"};  // "0": no server
+  // HTTPS, and only to those whom the API server lets read them.
+  bool metrics_secure{false};
+  std::string metrics_certificate_path{};  // a folder; empty: a certificate of our own
+  std::string metrics_certificate{"tls.crt"};
+  std::string metrics_key{"tls.key"};
   std::string probe_address{":8081"};
   bool leader_elect{false};          // only the holder of a Lease writes; otherwise it always does
   std::string election_namespace{};  // of Lease and canaries; empty: the credentials'

@@ -1,6 +1,6 @@
-// A small HTTP/1.1 server for probes and scrapes, on a thread of its own. GET and HEAD only. It
-// bounds what a client can cost: header size, no bodies, a total deadline per request, a number of
-// connections.
+// A small HTTP/1.1 server for probes and scrapes, with TLS or without, on a thread of its own. GET
+// and HEAD only. It bounds what a client can cost: header size, no bodies, a total deadline per
+// request, a number of connections.
 #pragma once
 
 #include <chrono>
@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "controller/app/bind_address.h"
+#include "controller/app/server_tls.h"
 #include "controller/base/result.h"
 
 namespace jobrun {
@@ -20,6 +21,7 @@ namespace jobrun {
 struct HttpQuery {
   std::string path{};         // as sent, not decoded
   std::string query{};        // what stands behind '?', as sent
+  std::string bearer{};       // the token that the client shows; empty: none
   bool from_loopback{false};  // the client is on this machine (or in this pod)
 
   // "verbose", "verbose=1" among the parameters.
@@ -53,12 +55,18 @@ struct HttpLimits {
       120'000};  // between requests; twice the longest usual scrape
 };
 
+// What is served, and how.
+struct HttpService {
+  HttpRoutes routes{};
+  HttpLimits limits{};
+  std::unique_ptr<ServerTls> tls{};  // null: plain HTTP
+};
+
 class HttpServer {
  public:
   // Listens before it returns. Errors say why it can't (kInvalid), e.g. that the address is taken.
   [[nodiscard]] static Result<std::unique_ptr<HttpServer>> Start(const BindAddress& address,
-                                                                 HttpRoutes routes,
-                                                                 HttpLimits limits = {});
+                                                                 HttpService service);
   // Cuts all connections and joins the thread.
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;

@@ -68,7 +68,7 @@ class ConfigWatch {
     LogSink& log;
   };
   ConfigWatch(EventLoop& loop, ConfigFile& file, Told told)
-      : timer_(loop), file_(file), told_(std::move(told)) {
+      : timer_(loop), file_(file), told_(told) {
     Wait();
   }
 
@@ -156,6 +156,25 @@ int Leave(ExitCause cause, LogSink& log) {
   return kExitStopped;
 }
 
+Result<std::vector<std::unique_ptr<HttpServer>>> Serve(const Flags& flags, Driver& driver,
+                                                       const Metrics& metrics, LogSink& log) {
+  std::vector<Listener> listeners(2);
+  listeners[0] = {.what = "metrics", .address = flags.metrics_address};
+  listeners[1] = {.what = "probes", .address = flags.probe_address, .routes = ProbeRoutes(driver)};
+  if (flags.metrics_secure) {
+    CertificateFiles files;
+    if (const std::string& folder = flags.metrics_certificate_path; !folder.empty()) {
+      files = {folder + '/' + flags.metrics_certificate, folder + '/' + flags.metrics_key};
+    }
+    auto tls = ServerTls::Load(std::move(files), log);
+    if (!tls) return tls.error();
+    listeners[0].tls = std::move(*tls);
+  }
+  listeners[0].routes =
+      MetricsRoutes(driver, metrics, flags.metrics_secure ? Readers::kReviewed : Readers::kAnybody);
+  return StartServers(std::move(listeners), log);
+}
+
 int Run(const Flags& flags, LogSink& log) {
   EventLoop loop;
   Driver* stopped_driver = nullptr;
@@ -199,11 +218,8 @@ int Run(const Flags& flags, LogSink& log) {
   if (!transport) return Fail(log, kExitCredentials, "credentials", transport.error());
 
   // After everything they ask, so that they are gone first.
-  const auto servers =
-      StartServers({{"metrics", flags.metrics_address, MetricsRoutes(driver, metrics)},
-                    {"probes", flags.probe_address, ProbeRoutes(driver)}},
-                   log);
-  if (!servers) return Fail(log, kExitUsage, "can't listen", servers.error());
+  const auto servers = Serve(flags, driver, metrics, log);
+  if (!servers) return Fail(log, kExitUsage, "can't serve", servers.error());
 
   driver.Start(**transport);
   std::optional<ConfigWatch> config_watch;

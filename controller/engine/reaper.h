@@ -142,8 +142,8 @@ class Reaper {
   void Committed(Slot slot, const ObservedRun& run);
   // Why a due verdict is not written now, and when to look again.
   struct Gate {
-    Suppression cause;
-    Mono again;
+    Suppression cause{};
+    Mono again{};
   };
   [[nodiscard]] std::optional<Gate> GateOf(Slot slot, const Reap& reap) const;
   [[nodiscard]] std::optional<Gate> GateOfTime(Slot slot, const Reap& reap) const;

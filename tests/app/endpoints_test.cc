@@ -45,6 +45,14 @@ TEST(ReadinessTest, HeldLanesAreToldButDontCount) {
             "a,b)\npassed\n");
 }
 
+// Not copyable, so no list in braces.
+std::vector<Listener> ListOf(Listener first, Listener second = {.address = std::string(kNoServer)}) {
+  std::vector<Listener> listeners;
+  listeners.push_back(std::move(first));
+  listeners.push_back(std::move(second));
+  return listeners;
+}
+
 // A driver whose loop runs on a thread of its own, behind real sockets.
 class EndpointsTest : public ::testing::Test {
  protected:
@@ -57,12 +65,51 @@ class EndpointsTest : public ::testing::Test {
   }
 
   void Start(const char* metrics_address, const char* probe_address) {
-    auto servers = StartServers({{"metrics", metrics_address, MetricsRoutes(driver_, metrics_)},
-                                 {"probes", probe_address, ProbeRoutes(driver_)}},
-                                log_);
+    auto servers =
+        StartServers(ListOf({"metrics", metrics_address, MetricsRoutes(driver_, metrics_)},
+                            {"probes", probe_address, ProbeRoutes(driver_)}),
+                     log_);
     ASSERT_TRUE(servers) << servers.error().ToString();
     servers_ = std::move(servers).value();
     driver_.Start(transport_);
+  }
+  // Metrics for holders of tokens only; `api` answers the reviews.
+  void StartReviewed(std::function<Response(const Request&)> api) {
+    auto servers = StartServers(
+        ListOf({"metrics", "127.0.0.1:0", MetricsRoutes(driver_, metrics_, Readers::kReviewed)}),
+        log_);
+    ASSERT_TRUE(servers) << servers.error().ToString();
+    servers_ = std::move(servers).value();
+    driver_.Start(transport_);
+    transport_.on_send = [this, api = std::move(api)](const Request& request) {
+      Response response = api(request);
+      response.id = request.id;
+      driver_.OnResponse(std::move(response));
+    };
+    RunLoop();
+  }
+  [[nodiscard]] std::string Asked(const std::string& target, const std::string& token) const {
+    HttpClient client(servers_.at(0)->Port());
+    client.Send("GET " + target + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" +
+                (token.empty() ? "" : "Authorization: Bearer " + token + "\r\n") + "\r\n");
+    return client.ReadAll();
+  }
+  // Knows the token "good"; its holder may get /metrics and the run ns/a.
+  static Response LikeAnApiServer(const Request& request) {
+    const auto has = [&request](const char* text) {
+      return request.body.find(text) != std::string::npos;
+    };
+    if (request.target.ends_with("/tokenreviews")) {
+      return {.status = 201,
+              .body = has(R"("token":"good")")
+                          ? R"({"status":{"authenticated":true,"user":{"username":"prom"}}})"
+                          : R"({"status":{}})"};
+    }
+    EXPECT_TRUE(request.target.ends_with("/subjectaccessreviews"));
+    const bool allowed =
+        has(R"("path":"/metrics","verb":"get")") || has(R"("namespace":"ns","name":"a")");
+    return {.status = 201,
+            .body = allowed ? R"({"status":{"allowed":true}})" : R"({"status":{"allowed":false}})"};
   }
   void RunLoop() {
     loop_ = std::jthread([this](const std::stop_token& stop) {
@@ -165,9 +212,46 @@ TEST_F(EndpointsTest, ManyScrapesAtOnceAreAllAnswered) {
 
 TEST(StartServersTest, NoAddressNoServer) {
   FakeLog log;
-  const auto servers = StartServers({{"metrics", "0", {}}, {"probes", "0", {}}}, log);
+  const auto servers = StartServers(ListOf({"metrics", "0", {}}, {"probes", "0", {}}), log);
   ASSERT_TRUE(servers);
   EXPECT_TRUE(servers->empty());
+}
+
+TEST_F(EndpointsTest, ReviewedMetricsNeedAToken) {
+  StartReviewed(LikeAnApiServer);
+  EXPECT_THAT(Asked("/metrics", "good"), HasSubstr("\njobrun_build_info{version=\"1\"} 1\n"));
+  EXPECT_THAT(Asked("/metrics", ""), StartsWith("HTTP/1.1 401 "));
+  EXPECT_THAT(Asked("/metrics", "bad"), StartsWith("HTTP/1.1 401 "));
+}
+
+TEST_F(EndpointsTest, ReviewedExplanationsNeedTheRightToGetTheRun) {
+  parts_.engine = [](const Input& input, Effects& effects) {
+    const auto* asked = std::get_if<ExplainAsked>(&input);
+    if (asked == nullptr) return;
+    effects.push_back(Answer{.id = asked->id, .explanation = Explanation{.run = "ns/a"}});
+  };
+  StartReviewed(LikeAnApiServer);
+  EXPECT_THAT(Asked("/debug/explain?run=ns/a", "good"), StartsWith("HTTP/1.1 200 "));
+  EXPECT_THAT(Asked("/debug/explain?run=ns/b", "good"), StartsWith("HTTP/1.1 403 "));
+  EXPECT_THAT(Asked("/debug/explain?run=ns/a", ""), StartsWith("HTTP/1.1 401 "))
+      << "also for clients of this machine";
+  EXPECT_THAT(Asked("/debug/explain?run=ns", "good"), StartsWith("HTTP/1.1 400 "));
+  EXPECT_THAT(Asked("/debug/explain?run=n%0As/a", "good"), StartsWith("HTTP/1.1 400 "));
+}
+
+TEST_F(EndpointsTest, WithoutTheApiServerReviewedMetricsAreUnavailable) {
+  StartReviewed([](const Request&) { return Response{.status = 0, .detail = "refused"}; });
+  EXPECT_THAT(Asked("/metrics", "good"), StartsWith("HTTP/1.1 503 "));
+}
+
+TEST_F(EndpointsTest, SecureMetricsShareNoAddress) {
+  const auto servers = StartServers(ListOf({.what = "metrics",
+                                            .address = "127.0.0.1:8080",
+                                            .tls = ServerTls::Load({}, log_).value()},
+                                           {.what = "probes", .address = "127.0.0.1:8080"}),
+                                    log_);
+  ASSERT_FALSE(servers);
+  EXPECT_THAT(servers.error().ToString(), HasSubstr("an address of their own"));
 }
 
 }  // namespace

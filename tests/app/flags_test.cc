@@ -144,6 +144,22 @@ TEST(FlagsTest, NamespacesAreBounded) {
   EXPECT_TRUE(std::holds_alternative<Flags>(Parse(words)));
 }
 
+TEST(FlagsTest, SecureMetrics) {
+  const auto flags = std::get<Flags>(Parse({"--metrics-secure", "--metrics-cert-path=/c",
+                                            "--metrics-cert-name=a", "--metrics-cert-key=b"}));
+  EXPECT_TRUE(flags.metrics_secure);
+  EXPECT_EQ(flags.metrics_certificate_path, "/c");
+  EXPECT_EQ(flags.metrics_certificate, "a");
+  EXPECT_EQ(flags.metrics_key, "b");
+  EXPECT_EQ(std::get<Flags>(Parse({})).metrics_certificate, "tls.crt");
+  EXPECT_TRUE(std::holds_alternative<EarlyExit>(Parse({"--metrics-cert-path=/c"})));
+  const auto shared = Parse({"--metrics-secure", "--metrics-bind-address=:8081"});
+  ASSERT_TRUE(std::holds_alternative<EarlyExit>(shared));
+  EXPECT_NE(std::get<EarlyExit>(shared).text.find("--metrics-bind-address"), std::string::npos);
+  EXPECT_TRUE(std::holds_alternative<Flags>(
+      Parse({"--metrics-secure", "--metrics-bind-address=0", "--health-probe-bind-address=0"})));
+}
+
 TEST(BindAddressTest, ReadsWhatGoReads) {
   const auto parsed = [](const char* text) {
     const auto address = ParseBindAddress(text);

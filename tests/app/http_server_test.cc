@@ -29,7 +29,7 @@ HttpRoutes HelloRoutes() {
 
 std::unique_ptr<HttpServer> Serve(HttpRoutes routes, HttpLimits limits = {},
                                   BindAddress at = {"127.0.0.1", 0}) {
-  auto server = HttpServer::Start(at, std::move(routes), limits);
+  auto server = HttpServer::Start(at, {.routes = std::move(routes), .limits = limits});
   EXPECT_TRUE(server) << server.error().ToString();
   return server ? std::move(server).value() : nullptr;
 }
