@@ -187,7 +187,7 @@ Result<std::vector<std::unique_ptr<HttpServer>>> StartServers(std::vector<Listen
     if (!server) return server.error();
     log.Write({.level = LogLevel::kInfo,
                .message = "serving " + listener.what,
-               .fields = {{"at", (secure ? "https://" : "http://") + (*server)->Address()}}});
+               .fields = {{"at", (*server)->Address()}, {"scheme", secure ? "https" : "http"}}});
     servers.push_back(std::move(server).value());
   }
   return servers;
