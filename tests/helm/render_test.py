@@ -224,7 +224,7 @@ def test_aggregation_can_be_turned_off(chart, default):
 def test_alerts_are_changed_one_by_one(chart):
     def alerts(values):
         groups = chart.objects({"prometheusRule": {"enabled": True, **values}}).one("PrometheusRule")["spec"]["groups"]
-        return {rule["alert"]: rule for group in groups or [] for rule in group["rules"] if "alert" in rule}
+        return {rule["alert"]: rule for group in groups for rule in group["rules"] if "alert" in rule}
     file = yaml.safe_load((CHART / "rules/jobrun.rules.yaml").read_text())
     assert alerts({}) == {rule["alert"]: {**rule, "labels": rule.get("labels", {})}
                           for group in file["groups"] for rule in group["rules"] if "alert" in rule}
