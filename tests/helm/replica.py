@@ -5,13 +5,10 @@ import itertools
 import pathlib
 
 from controller import Controller
-from workers import rfc3339
 
 # Replaced: no other test may be in the way of a port, and there is no kubelet that would mount a file.
 _OF_THE_MACHINE = ("--config=", "--metrics-bind-address=", "--health-probe-bind-address=")
 _numbers = itertools.count(1)
-
-__all__ = ["Replicas", "rfc3339"]
 
 
 class Replicas:

@@ -69,10 +69,12 @@ def empty(cluster, namespace):
     eventually(lambda: cluster.rest.get(f"/api/v1/namespaces/{namespace}").code == 404, f"{namespace} is gone")
 
 
+def leaders(mode):
+    return [each for each in mode.replicas.running if each.metrics().total("leader_election_master_status") == 1]
+
+
 def test_one_leads_and_both_are_ready(mode):
-    leaders = eventually(lambda: [each for each in mode.replicas.running
-                                  if each.metrics().total("leader_election_master_status") == 1], "a leader")
-    assert len(leaders) == 1
+    eventually(lambda: len(leaders(mode)) == 1, "one leads")
     assert mode.first.ready() and mode.second.ready()
     lease = mode.cluster.rest.get("/apis/coordination.k8s.io/v1/namespaces/jobrun-system/leases/jobrun").body
     assert lease["spec"]["holderIdentity"]
@@ -155,14 +157,14 @@ def test_runs_elsewhere(mode):
 
 
 def test_it_fails_over(mode):
-    leader = next(each for each in mode.replicas.running if each.metrics().total("leader_election_master_status") == 1)
+    (leader,) = eventually(lambda: leaders(mode), "one leads")
     (follower,) = [each for each in mode.replicas.running if each is not leader]
     leader.terminate()
     assert leader.exit_code(START_SECONDS_MAX) == 0
-    eventually(lambda: follower.metrics().total("leader_election_master_status") == 1, "the other leads")
+    mode.replicas.running.remove(leader)
+    eventually(lambda: leaders(mode) == [follower], "the other leads")
     mode.worker.silent("after")
     mode.ends("after", "Stuck", "HeartbeatTimeout")
-    mode.replicas.running.remove(leader)
 
 
 def test_nothing_was_refused_to_it(mode):
