@@ -286,6 +286,23 @@ def test_every_value_is_in_the_schema():
     assert values.keys() == schema["properties"].keys()
 
 
+def blocks(path, language):
+    return re.findall(rf"^```{language}\n(.*?)^```", (ROOT / path).read_text(), flags=re.M | re.S)
+
+
+@pytest.mark.parametrize("text", blocks("docs/install.md", "yaml"), ids=lambda text: text.split()[0])
+def test_values_in_the_documentation_are_taken(chart, text):
+    assert chart.text(yaml.safe_load(text)) != chart.text()
+
+
+def test_the_plain_manifest_takes_the_image_as_documented():
+    (command,) = [line for block in blocks("docs/install.md", "sh") for line in block.splitlines() if line.startswith("sed ")]
+    done = subprocess.run(command.partition(" | ")[0], shell=True, cwd=ROOT, capture_output=True, text=True, check=True)
+    images = [each["spec"]["template"]["spec"]["containers"][0]["image"] for each in yaml.safe_load_all(done.stdout)
+              if each["kind"] == "Deployment"]
+    assert images == ["registry.example.com/platform/jobrun:0.1.0"]
+
+
 BAD_VALUES = [
     ({"replica": 2}, "replica"),
     ({"replicas": "2"}, "/replicas"),

@@ -1,10 +1,14 @@
 """Every object of every variant before a real API server, and the life of a release."""
 
+import os
+import subprocess
+
 import pytest
 import yaml
 
 from chart import CHART, NAMESPACE, RELEASE, VARIANTS
 from cluster import eventually
+from kubeserver import bin_dir
 from servers import ROOT, jobrun
 
 ALL_VARIANTS = sorted(path.stem for path in VARIANTS.glob("*.yaml"))
@@ -71,14 +75,25 @@ def gone(cluster):
     return left == ""
 
 
+def try_it(cluster, notes):
+    """Does what the notes say, up to where they watch."""
+    commands = notes[notes.index("  echo '{"):notes.index("  kubectl -n default get jobrun try-it -w")]
+    environment = {**os.environ, "KUBECONFIG": cluster.server.kubeconfig, "PATH": f"{bin_dir()}:{os.environ['PATH']}"}
+    done = subprocess.run(["bash", "-euc", commands], env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    status = cluster.rest.get(f"{RUNS}/try-it").body["status"]
+    assert status["phase"] == "Running" and status["lastHeartbeatAt"] > status["claimedAt"]
+
+
 def test_a_release_is_installed_upgraded_rolled_back_and_uninstalled(cluster):
     """With crds.keep the runs outlive all of it."""
     def replicas():
         return cluster.rest.get(f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{RELEASE}").body["spec"]["replicas"]
 
     told = cluster.install(RELEASE, NAMESPACE)
-    assert "STATUS: deployed" in told and "kubectl -n default get jobrun try-it -w" in told
+    assert "STATUS: deployed" in told
     cluster.await_runs()
+    try_it(cluster, told)
     uid = cluster.create(RUNS, jobrun("survivor"))["metadata"]["uid"]
 
     cluster.install(RELEASE, NAMESPACE, {"replicas": 3, "config": {"reaping": "DryRun"}})
