@@ -378,3 +378,37 @@ def test_values_that_do_not_go_together_are_refused(chart, values, message):
 def test_combinations_at_their_limits_are_taken(chart):
     chart.text({"config": {"leaderElection": {"leaseSeconds": 11}, "defaults": {
         "heartbeat": {"intervalSeconds": 30, "timeoutSeconds": 60}, "retry": {"backoffSeconds": 30, "maxBackoffSeconds": 30}}}})
+
+
+def empty_sections(values, path=()):
+    """The path of every value whose default is an empty map or list."""
+    for key, value in values.items():
+        if value in ({}, []):
+            yield (*path, key)
+        elif isinstance(value, dict):
+            yield from empty_sections(value, (*path, key))
+
+
+def nested(path, value):
+    return {path[0]: nested(path[1:], value)} if path else value
+
+
+DEFAULTS = yaml.safe_load((CHART / "values.yaml").read_text())
+
+
+@pytest.mark.parametrize("path", empty_sections(DEFAULTS), ids=".".join)
+def test_an_empty_section_is_as_good_as_none(chart, path):
+    """A section of which all lines are commented out is null."""
+    on = ("metrics.serviceMonitor", "metrics.podMonitor", "prometheusRule", "grafanaDashboard", "networkPolicy")
+    where = next((each for each in on if ".".join(path).startswith(each)), None)
+    enabled = nested([*where.split("."), "enabled"], True) if where else {}
+
+    def merged(one, other):
+        return {**one, **other, **{key: merged(one[key], other[key]) for key in one.keys() & other.keys()}}
+    assert chart.text(merged(enabled, nested(path, None))) == chart.text(enabled)
+
+
+@pytest.mark.parametrize("path", ["image", "image.repository", "metrics.service", "replicas", "log.level", "crds.keep"])
+def test_a_default_can_not_be_taken_away(chart, path):
+    *_, last = path.split(".")
+    assert f"missing property '{last}'" in chart.refusal(nested(path.split("."), None))

@@ -114,10 +114,11 @@ def test_a_release_is_installed_upgraded_rolled_back_and_uninstalled(cluster):
 
     cluster.install(RELEASE, NAMESPACE, {"crds": {"enabled": False}})
     assert resource(cluster).code == 200
-    cluster.install(RELEASE, NAMESPACE)
+    cluster.uninstall(RELEASE, NAMESPACE)
 
 
 def test_without_keep_the_runs_go_with_the_release(cluster):
+    cluster.install(RELEASE, NAMESPACE)
     assert "deletes the resource" in cluster.install(RELEASE, NAMESPACE, {"crds": {"keep": False}})
     cluster.await_runs()
     cluster.rest.post(RUNS, jobrun("lost"))
@@ -128,6 +129,7 @@ def test_without_keep_the_runs_go_with_the_release(cluster):
 
 def test_a_resource_that_was_applied_by_hand_is_taken_over_as_documented(cluster):
     """docs/install.md gives these two commands."""
+    cluster.kubectl("delete", "crd", "jobruns.jobrun.dev", "--ignore-not-found")
     cluster.kubectl("apply", "--server-side", "-f", str(ROOT / "crds/jobruns.yaml"))
     refused = cluster.chart.helm("install", RELEASE, CHART, "--namespace", NAMESPACE, kubeconfig=cluster.server.kubeconfig)
     assert refused.returncode != 0 and "jobruns.jobrun.dev" in refused.stderr
