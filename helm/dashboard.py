@@ -111,7 +111,10 @@ def bars(title, description, unit, expression, legend, **more):
 ZERO_IS_GOOD = ((GOOD, None), (BAD, 1))
 ZERO_IS_BETTER = ((GOOD, None), (ODD, 1))
 REPLICA = "{{pod}} {{instance}}"
-RUNS = "max by ($EACH, lane, phase) (jobrun_runs{$LANE%s})"
+RUNS = "max by ($EACH, lane, phase) (jobrun_runs{$LANE})"
+RUNNING = RUNS.replace("}", ', phase="Running"}')
+PENDING = RUNS.replace("}", ', phase="Pending"}')
+ENDED_BADLY = RUNS.replace("}", ', phase=~"Stuck|Failed"}')
 LEADS = "leader_election_master_status{$JOB}"
 
 WRONG_NOW = ("Is anything wrong now", [
@@ -160,15 +163,15 @@ REAPS = ("Reaps", [
 
 RUNS_BY_PHASE = ("Runs", [
     lines("Runs by phase", "All runs that exist, finished ones until they are deleted.", "short",
-          (f"sum by (phase) ({RUNS % ''})", "{{phase}}")),
+          (f"sum by (phase) ({RUNS})", "{{phase}}")),
     lines("Running by lane", "Runs that a worker has claimed.", "short",
-          (f"sum by (lane) ({RUNS % ', phase=~`Running`'})", "{{lane}}"), stacked=True),
+          (f"sum by (lane) ({RUNNING})", "{{lane}}"), stacked=True),
     lines("Pending by lane", "Runs that wait for a worker.", "short",
-          (f"sum by (lane) ({RUNS % ', phase=~`Pending`'})", "{{lane}}"), stacked=True),
+          (f"sum by (lane) ({PENDING})", "{{lane}}"), stacked=True),
     lines("Oldest Pending run by lane", "How long the oldest run that nobody has claimed has waited.", "s",
           ("time() - min by (lane) (max by ($EACH, lane) (jobrun_oldest_pending_timestamp_seconds{$LANE}))", "{{lane}}")),
     lines("Stuck and Failed by lane", "Runs that ended badly and are still there; with ttlSecondsAfterFinished they go.",
-          "short", (f"sum by (lane, phase) ({RUNS % ', phase=~`Stuck|Failed`'})", "{{lane}} {{phase}}")),
+          "short", (f"sum by (lane, phase) ({ENDED_BADLY})", "{{lane}} {{phase}}")),
     lines("Objects that can't be decoded", "JobRuns left alone, for each replica as often as it saw them. Their Events name "
           "them.", "opm", (per_minute("jobrun_invalid_objects_total", "$JOB", "pod", "instance"), REPLICA)),
 ])
@@ -182,7 +185,7 @@ HEARTBEATS = ("Heartbeats", [
     lines("Quietest run", "How long ago the run that has been silent for longest was last seen to beat, by lane. It can't rise "
           "above the lane's timeout by more than the bound.", "s",
           ("time() - min by (lane) (max by ($EACH, lane) (jobrun_oldest_heartbeat_timestamp_seconds{$LANE}))", "{{lane}}")),
-    lines("Heartbeats", "Per second, by lane.", "ops", (each_per_second(f"{GAP}_count", "$LANE", "lane"), "{{lane}}"),
+    lines("Heartbeats per second", "As the controller sees them, by lane.", "ops", (each_per_second(f"{GAP}_count", "$LANE", "lane"), "{{lane}}"),
           stacked=True),
     lines("Workers' clocks", "How far the timestamps of heartbeats are from the API server's clock, with the way they took. No "
           "verdict depends on it.", "s", (quantile(0.99, SKEW, "$JOB"), "99 %"), (quantile(0.5, SKEW, "$JOB"), "50 %")),
@@ -198,7 +201,7 @@ DETECTION = ("Detection lag", [
           "breaker, a stop and the rate limit add to it (docs/safety.md).", "s", (quantile(0.99, LAG, "$JOB"), "99 %"),
           (quantile(0.9, LAG, "$JOB"), "90 %"), (quantile(0.5, LAG, "$JOB"), "50 %"), bound=1, width=12),
     lines("Verdicts within the bound", "The share that was committed within a second of being due.", "percentunit",
-          (f"sum(rate({LAG}_bucket{{$JOB, le=~`1([.]0)?`}}[$__rate_interval])) / "
+          (f'sum(rate({LAG}_bucket{{$JOB, le=~"1([.]0)?"}}[$__rate_interval])) / '
            f"(sum(rate({LAG}_count{{$JOB}}[$__rate_interval])) > 0)", "within a second"), width=12),
 ])
 
@@ -240,7 +243,7 @@ HEALTH = ("Controller", [
     lines("Slots in use", "Requests about runs that are under way, and how many may be (rateLimit.inFlight).", "short",
           ("max by (pod, instance) (controller_runtime_active_workers{$JOB})", REPLICA),
           ("max(controller_runtime_max_concurrent_reconciles{$JOB})", "at most")),
-    lines("API latency", "99 in 100 requests are answered faster, by verb.", "s",
+    lines("API latency", "How fast 99 in 100 requests are answered, by verb.", "s",
           (quantile(0.99, "rest_client_request_duration_seconds", "$JOB", "verb"), "{{verb}}")),
     lines("API requests", "Per second, by method and status; 409 is the guard at work, 401 and 403 are missing rights.", "reqps",
           (CODES, "{{method}} {{code}}")),
