@@ -30,7 +30,7 @@ NOT_YET = {
     "controller_runtime_active_workers": ("gauge", ["controller"]),
 }
 # What Prometheus itself makes or adds.
-OF_PROMETHEUS = {"ALERTS": ("gauge", ["alertname", "alertstate", "severity"])}
+OF_PROMETHEUS = {"ALERTS": ("gauge", ["alertname", "alertstate", "severity"]), "up": ("gauge", [])}
 OF_TARGETS = {"cluster", "namespace", "job", "instance", "pod"}
 
 _METRIC_LINE = re.compile(r"^- \*\*`(\w+)`\*\* \((\w+)\)")
@@ -116,6 +116,12 @@ def panels():
 def queries():
     """(panel, target) of every query of the dashboard."""
     return [(panel, target) for panel in panels() for target in panel["targets"]]
+
+
+def runbook_queries(alert):
+    """The queries on the page of an alert, for people to put the labels in."""
+    text = (RUNBOOKS / f"{alert['alert']}.md").read_text(encoding="utf-8")
+    return [query for block in re.findall(r"```promql\n(.*?)```", text, re.DOTALL) for query in block.strip().splitlines()]
 
 
 def alerts():

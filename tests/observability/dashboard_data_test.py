@@ -1,4 +1,5 @@
-"""Every query of the dashboard, asked of a real Prometheus that scrapes controllers at work, must bring data."""
+"""Every query of the dashboard, asked of a real Prometheus that scrapes controllers at work, must bring data; the rules and
+the queries of the runbooks must be understood."""
 
 import math
 import re
@@ -97,10 +98,10 @@ def test_a_lane_that_is_chosen_is_the_only_one_shown(scenery):
 
 def test_what_two_replicas_export_is_shown_once(scenery):
     """Both know of all runs; the dashboard's total is what the API server has."""
-    (target,) = [target for panel, target in catalogue.queries() if panel["title"] == "Running by lane"]
-    expression = substituted(target["expr"], **{"$lane": "rehearsal"})
-    eventually(lambda: scenery.prometheus.now(expression) == [({"lane": "rehearsal"}, 1)], SECONDS_MAX, expression)
-    each = scenery.prometheus.now('jobrun_runs{lane="rehearsal", phase="Running"}')
+    (target,) = [target for panel, target in catalogue.queries() if panel["title"] == "Pending by lane"]
+    expression = substituted(target["expr"], **{"$lane": "queue"})
+    eventually(lambda: scenery.prometheus.now(expression) == [({"lane": "queue"}, 1)], SECONDS_MAX, expression)
+    each = scenery.prometheus.now('jobrun_runs{lane="queue", phase="Pending"}')
     assert [value for _, value in each] == [1, 1]
 
 
@@ -120,3 +121,9 @@ def test_the_rules_load_and_evaluate(scenery):
     assert not [rule for rule in rules if rule["health"] != "ok"]
     fires = 'ALERTS{alertname="JobRunRetriesExhausted", alertstate="firing", lane="sync"}'
     assert eventually(lambda: scenery.prometheus.now(fires), SECONDS_MAX, fires)
+
+
+@pytest.mark.parametrize("alert", catalogue.alerts(), ids=lambda alert: alert["alert"])
+def test_prometheus_understands_the_queries_of_a_runbook(scenery, alert):
+    for query in catalogue.runbook_queries(alert):
+        scenery.prometheus.now(query.replace("NAMESPACE", NAMESPACE).replace("JOB", JOB).replace("LANE", "sync"))

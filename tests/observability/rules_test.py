@@ -87,10 +87,10 @@ def test_it_has_a_runbook(alert):
 
 @each_alert
 def test_the_queries_of_its_runbook_ask_for_what_exists(alert):
-    text = (catalogue.RUNBOOKS / f"{alert['alert']}.md").read_text(encoding="utf-8")
-    for block in re.findall(r"```promql\n(.*?)```", text, re.DOTALL):
-        for query in block.strip().splitlines():
-            assert not catalogue.mistakes_in(query), query
+    queries = catalogue.runbook_queries(alert)
+    assert queries
+    for query in queries:
+        assert not catalogue.mistakes_in(query), query
 
 
 def test_every_runbook_belongs_to_an_alert():

@@ -1,12 +1,11 @@
 """Two controllers, lanes of every kind, workers that live and workers that die all the time, and a Prometheus that scrapes
 the controllers every second: what the dashboard is shown by."""
 
+import datetime
 import itertools
 import threading
 
 import catalogue
-import datetime
-
 from crew import SCALED
 from prometheus import Prometheus
 from space import Space, beats, eventually
@@ -82,8 +81,6 @@ class Scenery:
 
     def _begin(self):
         self._space.create("nobody-s", {"lane": "queue"})
-        self._space.dead("rehearsed", {"lane": "rehearsal"}, beats(TIMEOUT))
-        self._space.claimed("mistaken", {"lane": "mistaken", "claimTTLSeconds": 1})
         for number in range(4):
             self._space.alive(f"living-{number}", {"lane": "sync"}, beats(TIMEOUT))
         fast = datetime.timedelta(seconds=90)
@@ -97,6 +94,9 @@ class Scenery:
         self._space.claimed(f"exit-{number}", {"lane": "etl", "finalizeGraceSeconds": 1}).patch(exitCode=0)
         for run in self._space.list():
             self._take_up(run)
+        if number % 5 == 1:
+            self._space.dead(f"rehearsed-{number}", {"lane": "rehearsal"}, beats(TIMEOUT))
+            self._space.claimed(f"mistaken-{number}", {"lane": "mistaken", "claimTTLSeconds": 1})
         if number % 12 == 1:
             self._herd_dies(number)
         elif number % 12 == 11:
