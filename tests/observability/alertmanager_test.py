@@ -1,4 +1,4 @@
-"""Alerts on their whole way: a controller in trouble, Prometheus with the real rules, Alertmanager, somebody's webhook."""
+"""Alerts on their whole way: a controller in trouble, Prometheus with the rules, Alertmanager, somebody's webhook."""
 
 import http.server
 import json

@@ -13,8 +13,8 @@ DASHBOARD = ROOT / "helm/jobrun/dashboards/jobrun.json"
 RULES = ROOT / "helm/jobrun/rules/jobrun.rules.yaml"
 RUNBOOKS = ROOT / "docs/runbooks"
 
-# Not yet in the binary in use: {name: (kind, labels)}. A query for one of them is excused from returning data as long as
-# /metrics does not have it, and no longer.
+# Not yet in the binary in use: {name: (kind, labels)}. A query for one of them is excused from bringing data while
+# /metrics does not have it.
 NOT_YET = {
     "jobrun_heartbeat_gap_seconds": ("histogram", ["lane"]),
     "jobrun_oldest_pending_timestamp_seconds": ("gauge", ["lane"]),
@@ -88,7 +88,8 @@ def use_of(expression):
     """What an expression uses. Variables of Grafana may stand in it."""
     bare = _STRING.sub('""', expression)
     grouped = {label.strip() for labels in _GROUPING.findall(bare) for label in labels.split(",") if label.strip()}
-    matched = tuple((name, label) for name, inside in _SELECTOR.findall(bare) for label in re.findall(r"(\w+)\s*[=!]", inside))
+    matched = tuple((name, label) for name, inside in _SELECTOR.findall(bare)
+                    for label in re.findall(r"(\w+)\s*[=!]", inside))
     rest = _GROUPING.sub(" ", re.sub(r"\{[^}]*\}", " ", bare))
     rest = re.sub(r"\[[^\]]*\]", " ", rest)
     return Use(frozenset(_NAME.findall(rest)) - _OPERATORS, matched, frozenset(grouped))
@@ -121,7 +122,8 @@ def queries():
 def runbook_queries(alert):
     """The queries on the page of an alert, for people to put the labels in."""
     text = (RUNBOOKS / f"{alert['alert']}.md").read_text(encoding="utf-8")
-    return [query for block in re.findall(r"```promql\n(.*?)```", text, re.DOTALL) for query in block.strip().splitlines()]
+    blocks = re.findall(r"```promql\n(.*?)```", text, re.DOTALL)
+    return [query for block in blocks for query in block.strip().splitlines()]
 
 
 def alerts():

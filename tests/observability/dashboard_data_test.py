@@ -1,5 +1,5 @@
-"""Every query of the dashboard, asked of a real Prometheus that scrapes controllers at work, must bring data; the rules and
-the queries of the runbooks must be understood."""
+"""Every query of the dashboard, asked of a real Prometheus that scrapes controllers at work, must bring data; the rules
+and the queries of the runbooks must be understood."""
 
 import math
 import re
@@ -80,12 +80,12 @@ def test_what_is_shown_really_happens(scenery, expression, labels):
     eventually(seen, SECONDS_MAX, f"{expression}: {labels}")
 
 
-@pytest.mark.parametrize("variable", catalogue.dashboard()["templating"]["list"][1:], ids=lambda variable: variable["name"])
+@pytest.mark.parametrize("variable", catalogue.dashboard()["templating"]["list"][1:], ids=lambda one: one["name"])
 def test_variable_has_values(scenery, variable):
     selector, label = re.fullmatch(r"label_values\((.*), (\w+)\)", variable["definition"]).groups()
     values = scenery.prometheus.api(f"label/{label}/values", **{"match[]": substituted(selector)})
     expected = {"namespace": [NAMESPACE], "job": [JOB],
-                "lane": ["default", "etl", "herd", "mistaken", "other", "queue", "rehearsal", "sync"]}
+                "lane": ["default", "etl", "herd", "mistaken", "other", "patient", "queue", "rehearsal", "sync"]}
     assert values == expected[variable["name"]]
 
 
@@ -116,7 +116,8 @@ def test_the_rules_load_and_evaluate(scenery):
         (group,) = scenery.prometheus.api("rules")["groups"]
         return [rule for rule in group["rules"] if rule["health"] != "unknown"]
 
-    rules = eventually(lambda: len(evaluated()) == len(catalogue.alerts()) and evaluated(), SECONDS_MAX, "all are evaluated")
+    everything = len(catalogue.alerts())
+    rules = eventually(lambda: len(evaluated()) == everything and evaluated(), SECONDS_MAX, "all are evaluated")
     assert [rule["name"] for rule in rules] == [alert["alert"] for alert in catalogue.alerts()]
     assert not [rule for rule in rules if rule["health"] != "ok"]
     fires = 'ALERTS{alertname="JobRunRetriesExhausted", alertstate="firing", lane="sync"}'

@@ -47,7 +47,8 @@ class _Server:
         self._log = self.dir / "log"
         config_file = self.dir / "config.json"  # JSON is YAML.
         config_file.write_text(json.dumps(config))
-        self._process = spawn([name, f"--config.file={config_file}", f"--web.listen-address={_ANY_PORT}", *flags], self._log)
+        self._process = spawn([name, f"--config.file={config_file}", f"--web.listen-address={_ANY_PORT}", *flags],
+                              self._log)
         try:
             self.address = eventually(self._listening, START_SECONDS_MAX, f"{name} listens")[1]
         except AssertionError:
@@ -116,5 +117,5 @@ class Alertmanager(_Server):
     def __init__(self, directory, webhook):
         config = {"route": {"receiver": "hook", "group_by": ["..."], "group_wait": "0s", "group_interval": "1s"},
                   "receivers": [{"name": "hook", "webhook_configs": [{"url": webhook}]}]}
-        super().__init__(directory, "prometheus-alertmanager", config, f"--storage.path={pathlib.Path(directory) / 'am'}",
-                         "--cluster.listen-address=")
+        super().__init__(directory, "prometheus-alertmanager", config,
+                         f"--storage.path={pathlib.Path(directory) / 'am'}", "--cluster.listen-address=")

@@ -40,7 +40,8 @@ def test_it_fires_on_its_symptom_and_is_silent_just_below(programs, alert):
     name = alert["alert"]
     code, said = promtool("test", "rules", TESTS / f"{name}.yaml")
     assert code == 0, said
-    cases = [case for test in yaml.safe_load((TESTS / f"{name}.yaml").read_text())["tests"] for case in test["alert_rule_test"]]
+    tests = yaml.safe_load((TESTS / f"{name}.yaml").read_text(encoding="utf-8"))["tests"]
+    cases = [case for test in tests for case in test["alert_rule_test"]]
     assert {case["alertname"] for case in cases} == {name}
     assert {bool(case["exp_alerts"]) for case in cases} == {True, False}, "one test that fires, one that is silent"
 
@@ -102,3 +103,9 @@ def test_runbooks_are_where_the_chart_is_at_home():
     if not CHART.exists():
         pytest.skip("there is no chart yet")
     assert RUNBOOK_BASE.startswith(yaml.safe_load(CHART.read_text())["home"].rstrip("/") + "/")
+
+
+def test_the_page_of_all_alerts_lists_each_with_its_severity():
+    text = (catalogue.ROOT / "docs/alerts.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| \[(\w+)\]\(runbooks/(\w+)\.md\) \| (\w+) \|", text, re.MULTILINE)
+    assert listed == [(alert["alert"], alert["alert"], alert["labels"]["severity"]) for alert in catalogue.alerts()]

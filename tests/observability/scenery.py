@@ -1,5 +1,5 @@
-"""Two controllers, lanes of every kind, workers that live and workers that die all the time, and a Prometheus that scrapes
-the controllers every second: what the dashboard is shown by."""
+"""Two controllers, lanes of every kind, workers that live and workers that die all the time, and a Prometheus that
+scrapes the controllers every second: what the dashboard is shown by."""
 
 import datetime
 import itertools
@@ -21,6 +21,7 @@ CONFIG = {
         "sync": {"heartbeat": {"timeoutSeconds": TIMEOUT}},
         "etl": {"deadlineSeconds": 4},
         "queue": {},
+        "patient": {"heartbeat": {"timeoutSeconds": 3600}},
         "rehearsal": {"reaping": "DryRun", "heartbeat": {"timeoutSeconds": TIMEOUT}},
         "herd": {"heartbeat": {"timeoutSeconds": TIMEOUT}},
         "mistaken": {"deadlineSeconds": -1},
@@ -81,25 +82,32 @@ class Scenery:
 
     def _begin(self):
         self._space.create("nobody-s", {"lane": "queue"})
-        for number in range(4):
-            self._space.alive(f"living-{number}", {"lane": "sync"}, beats(TIMEOUT))
+        # Enough that live, so that only the herd opens a breaker: these beat, those have beaten and have an hour left.
+        for number in range(12):
+            self._space.dead(f"living-{number}", {"lane": "sync"}, beats(TIMEOUT)).beat_every(1)
+        for number in range(24):
+            self._space.dead(f"patient-{number}", {"lane": "patient"})
         fast = datetime.timedelta(seconds=90)
         self._space.claimed("fast", {"lane": "sync"}, beats(TIMEOUT), clock_off=fast).beat_every(1)
 
     def _act(self):
         """One more of everything that dies; what was created to be tried again dies, too."""
         number = next(self._numbers)
-        self._space.dead(f"crash-{number}", {"lane": "sync"}, beats(TIMEOUT), RETRIED_ONCE)
+        for each in range(1 + number // 20 % 2):  # Times are bad and good by turns.
+            self._space.dead(f"crash-{number}-{each}", {"lane": "sync"}, beats(TIMEOUT), RETRIED_ONCE)
         self._space.claimed(f"hung-{number}", {"lane": "etl"}).beat()
         self._space.claimed(f"exit-{number}", {"lane": "etl", "finalizeGraceSeconds": 1}).patch(exitCode=0)
         for run in self._space.list():
             self._take_up(run)
+        if number % 3 == 0:
+            self._space.claimed(f"error-{number}", {"lane": "etl", "finalizeGraceSeconds": 1}).patch(exitCode=1)
+            self._space.claimed(f"lost-{number}", {"lane": "sync", "claimTTLSeconds": 2})
         if number % 5 == 1:
             self._space.dead(f"rehearsed-{number}", {"lane": "rehearsal"}, beats(TIMEOUT))
             self._space.claimed(f"mistaken-{number}", {"lane": "mistaken", "claimTTLSeconds": 1})
-        if number % 12 == 1:
+        if number % 20 == 1:
             self._herd_dies(number)
-        elif number % 12 == 11:
+        elif number % 20 == 11:
             self._dispute()
 
     def _take_up(self, run):
