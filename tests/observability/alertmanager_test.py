@@ -6,15 +6,9 @@ import queue
 import threading
 
 import pytest
-import yaml
 
-import catalogue
-from prometheus import Alertmanager, Prometheus, eventually
-from space import Space
-
-FOR = "2s"
-SECONDS_MAX = 60
-TARGET = {"namespace": "paging", "job": "jobrun"}
+from prometheus import Alertmanager
+from watched import SECONDS_MAX, TARGET, Watched
 
 
 class Webhook:
@@ -49,45 +43,21 @@ class Webhook:
 
 
 @pytest.fixture
-def closing():
-    """A list of what is closed at the end, last first."""
-    things = []
-    yield things
-    for close in reversed(things):
-        close()
-
-
-def impatient_rules(path):
-    """The rules with a short `for`, and nothing else changed."""
-    rules = yaml.safe_load(catalogue.RULES.read_text(encoding="utf-8"))
-    for alert in rules["groups"][0]["rules"]:
-        alert["for"] = FOR
-    path.write_text(yaml.safe_dump(rules), encoding="utf-8")
-    return path
-
-
-class Watched:
-    """One controller, what it speaks to the API server through, and whoever is told of its troubles."""
-
-    def __init__(self, server, directory, closing):
-        space = Space(server, None, TARGET["namespace"], directory)
-        closing.append(space.close)
-        self.gate = space.gate()
-        self.controller = space.controller(kubeconfig=self.gate.kubeconfig, config={"canary": {"periodSeconds": 1}})
-        self.webhook = Webhook()
-        closing.append(self.webhook.close)
-        alertmanager = Alertmanager(directory, self.webhook.url)
-        closing.append(alertmanager.stop)
-        self.prometheus = Prometheus(directory, {self.controller.metrics_address: TARGET},
-                                     [impatient_rules(directory / "rules.yaml")], alertmanager)
-        closing.append(self.prometheus.stop)
-        eventually(lambda: self.prometheus.now("jobrun_build_info"), SECONDS_MAX, "the controller is scraped")
-        assert self.webhook.received.empty()
+def webhook():
+    webhook = Webhook()
+    yield webhook
+    webhook.close()
 
 
 @pytest.fixture
-def watched(programs, server, tmp_path, closing):
-    return Watched(server, tmp_path, closing)
+def watched(programs, server, tmp_path, webhook):
+    alertmanager = Alertmanager(tmp_path, webhook.url)
+    try:
+        with Watched(server, tmp_path, alertmanager=alertmanager) as watched:
+            assert webhook.received.empty()
+            yield watched
+    finally:
+        alertmanager.stop()
 
 
 def is_complete(alert, name):
@@ -97,13 +67,13 @@ def is_complete(alert, name):
     assert "paging/jobrun" in alert["annotations"]["description"]
 
 
-def test_a_controller_that_is_gone_reaches_the_webhook_with_its_runbook(watched):
+def test_a_controller_that_is_gone_reaches_the_webhook_with_its_runbook(watched, webhook):
     watched.controller.kill()
-    is_complete(watched.webhook.next("JobRunControllerDown", "firing"), "JobRunControllerDown")
+    is_complete(webhook.next("JobRunControllerDown", "firing"), "JobRunControllerDown")
 
 
-def test_a_controller_that_loses_its_api_server_is_told_and_told_again_when_it_sees(watched):
+def test_a_controller_that_loses_its_api_server_is_told_and_told_again_when_it_sees(watched, webhook):
     watched.gate.cut()
-    is_complete(watched.webhook.next("JobRunControllerBlind", "firing"), "JobRunControllerBlind")
+    is_complete(webhook.next("JobRunControllerBlind", "firing"), "JobRunControllerBlind")
     watched.gate.heal()
-    watched.webhook.next("JobRunControllerBlind", "resolved")
+    webhook.next("JobRunControllerBlind", "resolved")

@@ -1,4 +1,4 @@
-"""The pictures: what is drawn lies where it must; those in docs/pictures are of panels and shown in docs/dashboard.md."""
+"""The pictures: what is drawn lies where it must; those in docs/pictures are of panels and on the dashboard's page."""
 
 import re
 import xml.etree.ElementTree

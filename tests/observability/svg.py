@@ -113,7 +113,8 @@ class Chart:
             x = LEFT + number % _LEGEND_COLUMNS * wide
             y = HEIGHT + number // _LEGEND_COLUMNS * LEGEND_LINE + 6
             parts.append(f'<path d="M{x} {y - 4}h14" stroke="{colour_of(number)}" stroke-width="3"/>'
-                         f'<text x="{x + 20}" y="{y}" {_TEXT}>{escape(name)}: {shown(points[-1][1], self._unit)}</text>')
+                         f'<text x="{x + 20}" y="{y}" {_TEXT}>{escape(name)}: '
+                         f"{shown(points[-1][1], self._unit)}</text>")
         return "".join(parts)
 
     def _picture(self, parts):
