@@ -13,6 +13,9 @@ DASHBOARD = ROOT / "helm/jobrun/dashboards/jobrun.json"
 RULES = ROOT / "helm/jobrun/rules/jobrun.rules.yaml"
 RUNBOOKS = ROOT / "docs/runbooks"
 
+# The labels of the targets that the tests scrape.
+NAMESPACE, JOB = "jobs", "jobrun"
+
 # Not yet in the binary in use: {name: (kind, labels)}. A query for one of them is excused from bringing data while
 # /metrics does not have it.
 NOT_YET = {

@@ -14,7 +14,6 @@ os.environ.setdefault("JOBRUN_TEST_SERVERS", "dev")
 
 import prometheus  # noqa: E402
 import servers  # noqa: E402
-from scenery import Scenery  # noqa: E402
 from servers import server  # noqa: E402,F401  (a fixture)
 
 _spec = importlib.util.spec_from_file_location("kube_conftest", HERE.parent / "kube/conftest.py")
@@ -41,6 +40,7 @@ def programs():
 @pytest.fixture(scope="session")
 def scenery(programs, server, tmp_path_factory):  # noqa: F811
     """Controllers at work on all kinds of runs, and a Prometheus that watches them."""
+    from scenery import Scenery  # Needs the Kubernetes client, which the tests of files do without.
     scenery = Scenery(server, tmp_path_factory.mktemp("scenery"))
     yield scenery
     scenery.close()

@@ -8,8 +8,8 @@ import time
 import pytest
 
 import catalogue
+from catalogue import JOB, NAMESPACE
 from prometheus import eventually
-from scenery import JOB, NAMESPACE
 
 # What Grafana puts in place of its variables; All is the regular expression .*
 VARIABLES = {"$__rate_interval": "15s", "$__range": "60s", "$namespace": NAMESPACE, "$job": JOB, "$lane": ".*"}

@@ -18,7 +18,7 @@ for folder in ("kube", "e2e"):
 
 import catalogue  # noqa: E402
 import servers  # noqa: E402
-from scenery import JOB, NAMESPACE, Scenery  # noqa: E402
+from catalogue import JOB, NAMESPACE  # noqa: E402
 from svg import Chart  # noqa: E402
 
 PICTURES = catalogue.ROOT / "docs/pictures"
@@ -74,6 +74,7 @@ def draw_all(scenery, start):
 
 
 def watch_and_draw(directory, seconds):
+    from scenery import Scenery  # Needs the Kubernetes client, which the tests of what is drawn do without.
     server = servers.DevServer().start(directory / "server")
     try:
         scenery = Scenery(server, directory / "scenery")

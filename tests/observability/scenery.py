@@ -6,11 +6,11 @@ import itertools
 import threading
 
 import catalogue
+from catalogue import JOB, NAMESPACE
 from crew import SCALED
 from prometheus import Prometheus
 from space import Space, beats, eventually
 
-NAMESPACE, JOB = "jobs", "jobrun"
 ACT_SECONDS = 1
 HERD = 8
 TIMEOUT = 3
