@@ -37,7 +37,7 @@ class Scenery:
         self._space = Space(server, None, NAMESPACE, directory)
         self._numbers = itertools.count(1)
         self._over = threading.Event()
-        self._herd, self._disputed = [], set()
+        self._disputed = set()
         self._trouble = None
         self._actor = None
         self.prometheus = None
@@ -77,11 +77,11 @@ class Scenery:
             self._begin()
             while not self._over.wait(ACT_SECONDS):
                 self._act()
-        except BaseException as trouble:  # pylint: disable=broad-except
+        except BaseException as trouble:
             self._trouble = trouble
 
     def _begin(self):
-        self._space.create("nobody-s", {"lane": "queue"})
+        self._space.create("unclaimed", {"lane": "queue"})
         # Enough that live, so that only the herd opens a breaker: these beat, those have beaten and have an hour left.
         for number in range(12):
             self._space.dead(f"living-{number}", {"lane": "sync"}, beats(TIMEOUT)).beat_every(1)

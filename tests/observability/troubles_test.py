@@ -1,5 +1,7 @@
 """A real controller in each kind of trouble: the real rule fires about it, and no other page goes out."""
 
+import contextlib
+
 import pytest
 
 import catalogue
@@ -13,16 +15,9 @@ CRITICAL = {alert["alert"] for alert in catalogue.alerts() if alert["labels"]["s
 
 @pytest.fixture
 def watch(programs, server, tmp_path):
-    """Makes the Watched of a test; ends it."""
-    made = []
-
-    def make(*flags):
-        made.append(Watched(server, tmp_path, *flags))
-        return made[0]
-
-    yield make
-    for watched in made:
-        watched.__exit__()
+    """Makes the Watched of a test and ends it."""
+    with contextlib.ExitStack() as stack:
+        yield lambda *flags: stack.enter_context(Watched(server, tmp_path, *flags))
 
 
 def only_page(watched, name):

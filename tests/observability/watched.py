@@ -40,13 +40,16 @@ class Watched:
                                          [impatient_rules(directory / "rules.yaml")], alertmanager)
             eventually(lambda: self.prometheus.now("jobrun_build_info"), SECONDS_MAX, "the controller is scraped")
         except BaseException:
-            self.__exit__()
+            self.close()
             raise
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
+        self.close()
+
+    def close(self):
         if self.prometheus:
             self.prometheus.stop()
         self.space.close()
