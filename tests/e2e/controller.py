@@ -76,11 +76,13 @@ class Controller:
             time.sleep(0.05)
         return self
 
+    @property
     def metrics_address(self):
+        """HOST:PORT of its /metrics."""
         return self._told("serving metrics", "at")
 
     def metrics(self):
-        code, text = _ask(f"http://{self.metrics_address()}/metrics")
+        code, text = _ask(f"http://{self.metrics_address}/metrics")
         assert code == 200, text
         return Metrics(text)
 

@@ -40,7 +40,7 @@ class Reader:
     """A client that trusts only that certificate, and shows that token."""
 
     def __init__(self, controller, certificate, token=None):
-        self._origin = f"https://{controller.metrics_address()}"
+        self._origin = f"https://{controller.metrics_address}"
         self._context = ssl.create_default_context(cafile=certificate)
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
 
