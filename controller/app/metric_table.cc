@@ -236,7 +236,7 @@ constexpr std::array<MetricRow, kMetricIdCount> kTable = {{
      "jobrun_breaker_open",
      kGauge,
      "1 while verdicts on silence are held because too many runs of the lane fell silent together; "
-     "lane `*`: of all lanes.",
+     "lane `*`: of all lanes, and while an operator holds them all.",
      kLaneOnly,
      {}},
     {MetricId::kLaneHeld,

@@ -44,11 +44,26 @@ std::optional<Mono> Breaker::HeldUntil(const RunRecord& record, Reason reason, M
   if (!settings.enabled) return std::nullopt;
   const Mono until = due + settings.hold;
   if (until <= core_.now.mono) return std::nullopt;
-  if (!all_.open && !IsOpen(core_.LabelOf(record))) return std::nullopt;
+  if (!IsOpenForAll() && !IsOpen(core_.LabelOf(record))) return std::nullopt;
   return until;
 }
 
-bool Breaker::IsOpen(LaneIndex lane) const { return lane < lanes_.size() && lanes_[lane].open; }
+bool Breaker::IsOpen(LaneIndex lane) const {
+  return core_.settings.breaker.override_by_operator != BreakerOverride::kClosed &&
+         lane < lanes_.size() && lanes_[lane].open;
+}
+
+bool Breaker::IsOpenForAll() const {
+  switch (core_.settings.breaker.override_by_operator) {
+    case BreakerOverride::kOpen:
+      return core_.leading;
+    case BreakerOverride::kClosed:
+      return false;
+    case BreakerOverride::kNone:
+      break;
+  }
+  return all_.open;
+}
 
 void Breaker::OnDue() {
   const BreakerSettings& settings = core_.settings.breaker;

@@ -29,9 +29,9 @@ class Breaker {
   void OnWake();
   [[nodiscard]] std::optional<Mono> NextWake() const;
 
-  // By lane label; kAll for all lanes together.
+  // Whether verdicts are held, by lane label and of all lanes together; an operator's word included.
   [[nodiscard]] bool IsOpen(LaneIndex lane) const;
-  [[nodiscard]] bool IsOpenForAll() const { return all_.open; }
+  [[nodiscard]] bool IsOpenForAll() const;
 
  private:
   // Of a lane, or of all.

@@ -207,6 +207,7 @@ TEST_F(BreakerTest, AnOperatorCanHoldEverything) {
   Beat("etl", 0, 1);
   engine_.Pass(60s + 301s);
   EXPECT_EQ(Written(), 0U);
+  EXPECT_TRUE(engine_.Scrape().breaker_open_for_all) << "so that nobody forgets it";
   settings.breaker.override_by_operator = BreakerOverride::kNone;
   engine_.Give(ConfigLoaded{settings});
   EXPECT_EQ(Written(), 1U);
@@ -220,6 +221,7 @@ TEST_F(BreakerTest, AnOperatorCanLetEverythingPass) {
   settings.breaker.override_by_operator = BreakerOverride::kClosed;
   engine_.Give(ConfigLoaded{settings});
   EXPECT_EQ(Written(), 20U);
+  EXPECT_FALSE(IsOpen("etl"));
 }
 
 TEST_F(BreakerTest, SwitchedOffItHoldsNothing) {
