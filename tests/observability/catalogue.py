@@ -16,22 +16,6 @@ RUNBOOKS = ROOT / "docs/runbooks"
 # The labels of the targets that the tests scrape.
 NAMESPACE, JOB = "jobs", "jobrun"
 
-# Not yet in the binary in use: {name: (kind, labels)}. A query for one of them is excused from bringing data while
-# /metrics does not have it.
-NOT_YET = {
-    "jobrun_heartbeat_gap_seconds": ("histogram", ["lane"]),
-    "jobrun_oldest_pending_timestamp_seconds": ("gauge", ["lane"]),
-    "jobrun_worker_clock_skew_seconds": ("histogram", []),
-    "jobrun_lane_held": ("gauge", ["lane"]),
-    "workqueue_adds_total": ("counter", ["name"]),
-    "workqueue_queue_duration_seconds": ("histogram", ["name"]),
-    "workqueue_work_duration_seconds": ("histogram", ["name"]),
-    "workqueue_retries_total": ("counter", ["name"]),
-    "controller_runtime_reconcile_errors_total": ("counter", ["controller"]),
-    "controller_runtime_reconcile_time_seconds": ("histogram", ["controller"]),
-    "controller_runtime_max_concurrent_reconciles": ("gauge", ["controller"]),
-    "controller_runtime_active_workers": ("gauge", ["controller"]),
-}
 # What Prometheus itself makes or adds.
 OF_PROMETHEUS = {"ALERTS": ("gauge", ["alertname", "alertstate", "severity"]), "up": ("gauge", [])}
 OF_TARGETS = {"cluster", "namespace", "job", "instance", "pod"}
@@ -69,22 +53,13 @@ def documented():
 def known():
     """{name of a series: labels}: a histogram has three names."""
     series = {}
-    for name, (kind, labels) in {**NOT_YET, **documented(), **OF_PROMETHEUS}.items():
+    for name, (kind, labels) in {**documented(), **OF_PROMETHEUS}.items():
         own = set(labels) | OF_TARGETS
         if kind == "histogram":
             series.update({f"{name}_bucket": own | {"le"}, f"{name}_sum": own, f"{name}_count": own})
         else:
             series[name] = own
     return series
-
-
-def family(name):
-    """The name in docs/metrics.md of a series."""
-    for suffix in ("_bucket", "_sum", "_count"):
-        base = name.removesuffix(suffix)
-        if base != name and (base in NOT_YET or base in documented()):
-            return base
-    return name
 
 
 def use_of(expression):

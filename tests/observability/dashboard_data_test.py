@@ -24,12 +24,6 @@ def substituted(expression, **others):
     return expression
 
 
-def excused(expression, exported):
-    """The families in it that the binary in use does not have yet."""
-    used = {catalogue.family(name) for name in catalogue.use_of(expression).metrics}
-    return sorted(used & set(catalogue.NOT_YET) - exported)
-
-
 def answer(scenery, target):
     """[(labels, values)] as the panel would show it."""
     expression, prometheus = substituted(target["expr"]), scenery.prometheus
@@ -46,10 +40,6 @@ def queries():
 
 @pytest.mark.parametrize("target", queries())
 def test_query_brings_data(scenery, target):
-    late = excused(target["expr"], scenery.exported())
-    if late and not answer(scenery, target):
-        pytest.skip(f"not in this binary yet: {', '.join(late)}")
-
     def data():
         scenery.check()
         return answer(scenery, target)
@@ -103,11 +93,6 @@ def test_what_two_replicas_export_is_shown_once(scenery):
     eventually(lambda: scenery.prometheus.now(expression) == [({"lane": "queue"}, 1)], SECONDS_MAX, expression)
     each = scenery.prometheus.now('jobrun_runs{lane="queue", phase="Pending"}')
     assert [value for _, value in each] == [1, 1]
-
-
-def test_the_list_of_what_is_not_in_the_binary_yet_is_up_to_date(scenery):
-    there = set(catalogue.NOT_YET) & scenery.exported() & set(catalogue.documented())
-    assert not there, f"/metrics and docs/metrics.md have {there}: take it out of catalogue.NOT_YET"
 
 
 def test_the_rules_load_and_evaluate(scenery):

@@ -67,11 +67,6 @@ class Scenery:
         if self._trouble:
             raise self._trouble
 
-    def exported(self):
-        """The names of the families that /metrics of the leader has."""
-        text = self.leader.metrics().text
-        return {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE ")}
-
     def _act_on(self):
         try:
             self._begin()
