@@ -9,10 +9,9 @@ import (
 	_ "github.com/coredns/coredns/plugin/cache"
 	_ "github.com/coredns/coredns/plugin/errors"
 	_ "github.com/coredns/coredns/plugin/kubernetes"
-	_ "github.com/coredns/coredns/plugin/ready"
 )
 
 func main() {
-	dnsserver.Directives = []string{"bind", "errors", "ready", "cache", "kubernetes"}
+	dnsserver.Directives = []string{"bind", "errors", "cache", "kubernetes"}
 	coremain.Run()
 }
