@@ -15,7 +15,7 @@ import tree  # noqa: E402
 WORKER_IMAGE = "jobrun.test/worker:1"
 # What keeps a pod's namespaces while its containers come and go.
 _SANDBOX = "trap 'exit 0' TERM INT; while :; do sleep 3600 & wait $!; done"
-_APPLETS = ("sh", "cat", "grep", "head", "kill", "printf", "sleep", "tail", "tr")
+_APPLETS = ("cat", "dd", "grep", "head", "kill", "printf", "sed", "sleep", "tail", "tr")
 
 
 def sandbox(out):
@@ -33,8 +33,10 @@ def worker(out):
     made.program("/usr/bin/busybox", "/usr/bin/busybox")
     for applet in _APPLETS:
         made.link(f"usr/bin/{applet}", "busybox")
-    made.program("/usr/bin/curl", "/usr/bin/curl")
-    made.program("/usr/bin/date", "/usr/bin/date")  # Busybox's has no microseconds.
+    # Busybox's date has no microseconds, and its shell would take that one.
+    for program in ("curl", "date"):
+        made.program(f"/usr/bin/{program}", f"/usr/bin/{program}")
+    made.program("/usr/bin/dash", "/usr/bin/sh")
     made.accounts()
     made.copy(ROOT / "tests/demo/worker.sh", "/usr/bin/worker.sh", 0o755)
     made.copy(ROOT / "tests/cluster/pod.sh", "/usr/bin/pod.sh", 0o755)

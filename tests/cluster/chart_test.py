@@ -1,0 +1,209 @@
+"""The image and the chart in a cluster of two nodes, with workers that are real pods and die real deaths.
+
+The tests build on each other and run in the order of this file: each leaves the release with two replicas ready.
+"""
+
+import json
+
+import pytest
+
+import release as releases
+from worker_pods import NAMESPACE, NEVER_SILENT, seconds_between
+from metrics import Metrics
+from wait import until
+
+SHORT = {"intervalSeconds": 3, "timeoutSeconds": 8}
+# Past the timeout: two canary periods of run-on, a second to write, and a takeover by the standby after an orderly stop.
+LATE_SECONDS_MAX = 4 + 1 + 10
+# Two looks, and what it takes a kubelet to tell of a death.
+VERDICT_SECONDS_MAX = 40
+LIVING = [f"living-{number}" for number in range(4)]
+
+# How a worker dies -> how its run ends: the cause, and what the message says.
+DEATHS = {
+    "killed-for-its-memory": (lambda crew, run: crew.signal(run, "USR2"), "OOMKilled", "137"),
+    "exits-with-three": (lambda crew, run: crew.signal(run, "USR1"), "PodFailed", "3"),
+    "exits-with-zero": (lambda crew, run: crew.signal(run, "QUIT"), "PodSucceeded", ""),
+    "deleted-by-force": (lambda crew, run: crew.force_delete(run), "PodDeleted", ""),
+    "evicted": (lambda crew, run: crew.evict(run), "Evicted", ""),
+}
+
+
+@pytest.fixture(scope="module")
+def living(crew):
+    """Workers that beat from now to the end of the tests; they must come to no harm."""
+    crew.start(*LIVING, heartbeat=SHORT)
+    return LIVING
+
+
+def scrape(crew, worker, pod=None):
+    """The metrics of one replica, as a pod of another namespace sees them by the Service's name."""
+    host = f"{releases.NAME}-metrics.{releases.NAMESPACE}.svc"
+    host = pod["status"]["podIP"] if pod else host
+    return Metrics(crew.inside(worker, "curl", "--silent", "--fail", "--max-time", "5", f"http://{host}:8080/metrics"))
+
+
+# What is there after the installation.
+
+
+def test_two_replicas_on_two_nodes_and_one_of_them_leads(release):
+    pods = release.await_ready()
+    assert len({pod["spec"]["nodeName"] for pod in pods.values()}) == 2
+    assert release.leader() in pods
+    for pod in pods.values():
+        container = pod["status"]["containerStatuses"][0]
+        assert container["restartCount"] == 0 and container["image"].endswith("jobrun:dev")
+
+
+def test_a_disruption_budget_keeps_one_of_them(release, rest):
+    release.await_ready()
+    path = f"/apis/policy/v1/namespaces/{releases.NAMESPACE}/poddisruptionbudgets/{releases.NAME}"
+    until("the budget allows one disruption", lambda: rest.get(path).body["status"].get("disruptionsAllowed") == 1, 30)
+
+
+def test_every_replica_is_scraped_through_the_service_and_one_leads(release, crew, living):
+    found = scrape(crew, living[0])
+    assert found.total("jobrun_runs", phase="Running") == len(living)
+    leading = {name: scrape(crew, living[0], pod).total("leader_election_master_status")
+               for name, pod in release.await_ready().items()}
+    assert leading == {name: float(name == release.leader()) for name in leading}
+
+
+def test_a_worker_may_write_its_own_run_only(crew, living):
+    """Its role and the admission policy, with the token that a pod really gets."""
+    patch = json.dumps({"status": {"lastHeartbeatAt": "2026-01-01T00:00:00Z"}})
+    call = ('curl --silent --output /dev/null --write-out "%{http_code}" --cacert $S/ca.crt '
+            '--header "Authorization: Bearer $(cat $S/token)"')
+    server = f"https://kubernetes.default.svc/apis/jobrun.dev/v1/namespaces/{NAMESPACE}/jobruns"
+
+    def code(arguments):
+        script = f"S=/var/run/secrets/kubernetes.io/serviceaccount; {call} {arguments}"
+        return int(crew.inside(living[0], "sh", "-c", script))
+
+    beat = f"--request PATCH --header 'Content-Type: application/merge-patch+json' --data '{patch}' {server}"
+    until("the admission policy is in force", lambda: code(f"{beat}/{living[1]}/status") == 422, 30)
+    assert code(f"{server}/{living[1]}") == 200
+    assert code(f"--request DELETE {server}/{living[1]}") == 403
+    assert code(f"{beat}/{living[0]}") == 403
+
+
+# Deaths.
+
+
+def test_each_death_of_a_pod_is_told_by_its_cause(crew, living):
+    crew.start(*DEATHS, heartbeat=NEVER_SILENT)
+    for run, (die, _, _) in DEATHS.items():
+        die(crew, run)
+    ended = {run: crew.await_end(run, VERDICT_SECONDS_MAX) for run in DEATHS}
+    told = {run: (status["phase"], status["reason"], status.get("cause")) for run, status in ended.items()}
+    assert told == {run: ("Stuck", "ExecutorLost", cause) for run, (_, cause, _) in DEATHS.items()}
+    for run, (_, _, said) in DEATHS.items():
+        assert said in ended[run]["message"], ended[run]
+    crew.assert_alive(*living)
+
+
+def test_a_pod_that_hangs_is_silent(crew, living):
+    crew.start("hangs", heartbeat=SHORT)
+    crew.signal("hangs", "HUP")
+    assert_silent(crew, "hangs")
+    assert crew.pod("hangs")["status"]["phase"] == "Running"
+
+
+def assert_silent(crew, run, late_seconds_max=LATE_SECONDS_MAX):
+    """A run whose worker fell silent is reaped for that: not before its timeout, and not long after."""
+    status = crew.await_end(run, SHORT["timeoutSeconds"] + late_seconds_max + 10)
+    assert (status["phase"], status["reason"]) == ("Stuck", "HeartbeatTimeout"), status
+    lag = seconds_between(status["lastHeartbeatAt"], status["completionTime"]) - SHORT["timeoutSeconds"]
+    assert -1 <= lag <= late_seconds_max, (lag, status)  # The times have a resolution of a second.
+    assert "lateHeartbeatTime" not in status
+
+
+# Changes of the release.
+
+
+def test_an_upgrade_and_a_rollback_miss_nobody_and_harm_nobody(release, crew, living):
+    silenced = [f"silenced-{number}" for number in range(4)]
+    crew.start(*silenced, heartbeat=SHORT)
+    images = set()
+    for change in (lambda: release.upgrade("image.tag=next"), lambda: release.rollback(1)):
+        crew.signal(silenced[0], "HUP")  # Due while pods are being replaced.
+        change()
+        crew.signal(silenced[1], "HUP")  # Due when they have just been.
+        pods = release.await_ready()
+        images |= {pod["spec"]["containers"][0]["image"] for pod in pods.values()}
+        for run in silenced[:2]:
+            assert_silent(crew, run)
+        del silenced[:2]
+        crew.assert_alive(*living, *silenced)
+    assert {image.rpartition(":")[2] for image in images} == {"next", "dev"}
+
+
+def test_a_killed_leader_is_replaced(release, crew, living):
+    crew.start("outlives-the-leader", heartbeat=SHORT)
+    leader = release.await_leader()
+    release.kill(leader)
+    crew.signal("outlives-the-leader", "HUP")
+    assert release.await_leader(besides=leader) != leader
+    assert_silent(crew, "outlives-the-leader", late_seconds_max=LATE_SECONDS_MAX + 20)  # Its Lease ran on: docs/safety.md.
+    release.await_ready()
+    crew.assert_alive(*living)
+
+
+# A node.
+
+
+def test_a_lost_node_takes_its_leader_and_its_workers(release, crew, cluster, rest, living):
+    first, second = cluster.nodes
+    lead_from(release, second.name)
+    crew.start("on-the-lost-node", heartbeat=NEVER_SILENT, node=second.name)
+    crew.start("on-the-other-node", heartbeat=SHORT, node=first.name)
+    on_it = [run for run in living if crew.pod(run)["spec"]["nodeName"] == second.name]
+
+    second.stop_service("kubelet")
+    until("the pods of the node are given up", lambda: "deletionTimestamp" in crew.pod("on-the-lost-node")["metadata"], 60)
+    # Nobody can say whether the pod lives. Its worker says so.
+    crew.assert_alive("on-the-lost-node", *living)
+
+    leader = release.await_leader()
+    second.cut(first)
+    crew.signal("on-the-other-node", "HUP")
+    assert release.await_leader(besides=leader) != leader
+    for run in ("on-the-other-node", *on_it):
+        assert_silent(crew, run, late_seconds_max=LATE_SECONDS_MAX + 20)
+    status = crew.await_end("on-the-lost-node", 90)
+    assert (status["phase"], status["reason"], status.get("cause")) == ("Stuck", "ExecutorLost", "NodeLost"), status
+    crew.assert_alive(*(run for run in living if run not in on_it))
+
+    second.mend(first)
+    second.start_service("kubelet")
+    until("the node is ready", lambda: "True" in [
+        each["status"] for each in rest.get(f"/api/v1/nodes/{second.name}").body["status"]["conditions"]
+        if each["type"] == "Ready"], 60)
+    until("the lost pod is removed", lambda: crew.pod("on-the-lost-node") is None, 60)
+    release.await_ready()
+    assert crew.status("on-the-lost-node") == status  # Final, whatever came back with the node.
+
+
+def lead_from(release, node):
+    """Kills leaders until one on that node leads."""
+    for _ in range(4):
+        pods = release.await_ready()
+        leader = release.await_leader()
+        if pods[leader]["spec"]["nodeName"] == node:
+            return
+        release.kill(leader)
+        release.await_leader(besides=leader)
+    raise AssertionError(f"no leader on {node}")
+
+
+# The end.
+
+
+def test_uninstalling_keeps_the_resource_and_every_run(release, rest, crew, living):
+    runs = f"/apis/jobrun.dev/v1/namespaces/{NAMESPACE}/jobruns"
+    before = {run["metadata"]["uid"] for run in rest.get(runs).body["items"]}
+    release.uninstall()
+    assert {run["metadata"]["uid"] for run in rest.get(runs).body["items"]} == before
+    assert before and not release.pods()
+    path = f"/apis/apps/v1/namespaces/{releases.NAMESPACE}/deployments/{releases.NAME}"
+    assert rest.get(path).code == 404
