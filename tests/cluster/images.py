@@ -45,9 +45,13 @@ def worker(out):
     return out / "worker.tar"
 
 
-def controller(programs, out, tag):
-    """The project's image, by a tag of its own; raises when its checks find anything."""
-    found = build.build(pathlib.Path(programs), out, tag)
+def controller(programs, out, *tags):
+    """The project's image by each of these tags, the first of them checked; returns the archives."""
+    found = build.build(pathlib.Path(programs), out, f"jobrun:{tags[0]}")
     if found:
         raise RuntimeError(f"the image is not fit for use: {json.dumps(found, indent=1)}")
-    return out / "jobrun.tar"
+    _, config, _ = archive.read(out / "jobrun.tar")
+    for tag in tags[1:]:  # Another image, too: one of the same content would be the same to a node.
+        labels = {**config["config"]["Labels"], "jobrun.test/tag": tag}
+        archive.write(out / "tree", out / f"{tag}.tar", f"jobrun:{tag}", {**config["config"], "Labels": labels}, 0)
+    return [out / "jobrun.tar", *(out / f"{tag}.tar" for tag in tags[1:])]

@@ -111,14 +111,20 @@ class Node:
 
     def import_image(self, archive):
         """Makes an image known to the node's containerd."""
-        self.run(str(self._bin / "ctr"), "--address", _CONTAINERD, "--namespace", "k8s.io", "images", "import", "--local",
-                 str(archive))
+        self._ctr("images", "import", "--local", str(archive))
+
+    def kill_container(self, identity):
+        """SIGKILLs the first process of a container."""
+        self._ctr("tasks", "kill", "--signal", "SIGKILL", identity)
+
+    def _ctr(self, *arguments):
+        return self.run(str(self._bin / "ctr"), "--address", _CONTAINERD, "--namespace", "k8s.io", *arguments)
 
     def await_containerd(self, seconds):
         deadline = time.monotonic() + seconds
         while True:
             try:
-                return self.run(str(self._bin / "ctr"), "--address", _CONTAINERD, "version")
+                return self._ctr("version")
             except NodeError:
                 if time.monotonic() > deadline:
                     raise

@@ -73,8 +73,14 @@ class Release:
         return until(lambda: f"a leader other than {besides}; it is {self.leader()}",
                      lambda: (name := self.leader()) and name != besides and name, seconds)
 
-    def kill(self, pod):
-        """Its process is killed at once, without a word to anybody."""
+    def crash(self, pod):
+        """SIGKILLs the process in its container, which its kubelet then starts again."""
+        container = self.pods()[pod]["status"]["containerStatuses"][0]["containerID"].rpartition("/")[2]
+        node = next(each for each in self._cluster.nodes if each.name == self.pods()[pod]["spec"]["nodeName"])
+        node.kill_container(container)
+
+    def delete(self, pod):
+        """Deletes the object at once; its kubelet ends what still runs."""
         self._cluster.kubectl("delete", "pod", f"--namespace={NAMESPACE}", pod, "--force", "--grace-period=0", "--wait=false")
 
     def logs(self):
