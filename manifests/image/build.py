@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Builds the container image without a container engine: OUT/jobrun.tar, for `docker load` and its like.
 
-From the release programs in --bin and the Debian packages that they were linked with. The same programs, packages and time
-(SOURCE_DATE_EPOCH) give the same bytes. What it leaves was checked (check.py); a problem is exit code 1 and leaves no image.
+From the release programs in --bin and the Debian packages that they were linked with. The same programs, packages and
+time (SOURCE_DATE_EPOCH) give the same bytes. What it leaves was checked (check.py); a problem is exit code 1 and leaves
+no image.
 The Dockerfile makes the same files with `--tree-only`.
 """
 
@@ -24,7 +25,7 @@ import tree  # noqa: E402
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAMS = ("jobrun-controller", "jobrun")  # Those of them that the build has; the first must be there.
 CONFIG_FILE = "/etc/jobrun/config.yaml"
-CONFIG_TEXT = "# Nothing is set, so the built-in values hold. Mount your own file over this one (docs/configuration.md).\n"
+CONFIG_TEXT = "# Nothing is set, so the built-in values hold. Mount your own over this one (docs/configuration.md).\n"
 USER = f"{tree.NONROOT}:{tree.NONROOT}"
 ENTRYPOINT = [f"{check.PROGRAMS}/jobrun-controller"]
 COMMAND = [f"--config={CONFIG_FILE}"]
@@ -63,7 +64,8 @@ def source_date():
     """SOURCE_DATE_EPOCH, or the time of the commit, or 0."""
     text = os.environ.get("SOURCE_DATE_EPOCH")
     if text is None:
-        done = subprocess.run(["git", "-C", ROOT, "log", "-1", "--format=%ct"], capture_output=True, text=True, check=False)
+        done = subprocess.run(["git", "-C", ROOT, "log", "-1", "--format=%ct"], capture_output=True, text=True,
+                              check=False)
         text = done.stdout.strip() if done.returncode == 0 else "0"
     if not text.isdigit():
         raise debian.Missing(f"SOURCE_DATE_EPOCH is '{text}'; expected seconds since 1970 as a whole number")
@@ -73,8 +75,8 @@ def source_date():
 def configuration(version):
     labels = {"title": "jobrun", "description": "JobRun: a Kubernetes controller for job liveness", "version": version,
               "licenses": "Apache-2.0", "revision": revision()}
-    return {"User": USER, "Entrypoint": ENTRYPOINT, "Cmd": COMMAND, "WorkingDir": "/", "Env": [f"PATH={check.PROGRAMS}"],
-            "ExposedPorts": {"8080/tcp": {}, "8081/tcp": {}},
+    return {"User": USER, "Entrypoint": ENTRYPOINT, "Cmd": COMMAND, "WorkingDir": "/",
+            "Env": [f"PATH={check.PROGRAMS}"], "ExposedPorts": {"8080/tcp": {}, "8081/tcp": {}},
             "Labels": {f"org.opencontainers.image.{key}": value for key, value in labels.items() if value}}
 
 

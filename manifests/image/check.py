@@ -71,7 +71,8 @@ def files(layer):
 
 
 def shells(layer):
-    return [f"/{entry.name} is a shell" for entry in layer if os.path.basename(entry.name) in _SHELLS and not entry.isdir()]
+    return [f"/{entry.name} is a shell" for entry in layer
+            if os.path.basename(entry.name) in _SHELLS and not entry.isdir()]
 
 
 def programs(root):
@@ -97,7 +98,8 @@ def answers(root, program):
     for flag in ("--version", "--help"):
         done = run(root, [program, flag])
         if done.returncode != 0 or not done.stdout.strip():
-            found.append(f"{program} {flag} exits with {done.returncode} and says '{(done.stdout + done.stderr).strip()}'")
+            said = (done.stdout + done.stderr).strip()
+            found.append(f"{program} {flag} exits with {done.returncode} and says '{said}'")
     return found
 
 
@@ -111,7 +113,8 @@ def starts(root):
         reader, writer = os.pipe()
         with open(log, "wb") as out:
             process = subprocess.Popen(
-                sandbox(root, ["--info-fd", str(writer), "--tmpfs", "/tmp", "--ro-bind", str(kubeconfig), "/tmp/kubeconfig"]) +
+                sandbox(root, ["--info-fd", str(writer), "--tmpfs", "/tmp",
+                               "--ro-bind", str(kubeconfig), "/tmp/kubeconfig"]) +
                 [f"{PROGRAMS}/jobrun-controller", "--kubeconfig=/tmp/kubeconfig", "--config=/etc/jobrun/config.yaml",
                  "--metrics-bind-address=127.0.0.1:0", "--health-probe-bind-address=127.0.0.1:0"],
                 stdout=out, stderr=out, pass_fds=[writer])
@@ -126,23 +129,24 @@ def starts(root):
 
 def _stops_when_told(process, info, log):
     deadline = time.monotonic() + START_SECONDS_MAX
-    while "can't connect" not in log.read_text(encoding="utf-8"):
+    while "can't connect" not in log.read_text():
         if process.poll() is not None or time.monotonic() > deadline:
             state = "is still running" if process.poll() is None else f"exited with {process.returncode}"
-            return [f"jobrun-controller did not say that its server is away; it {state}:\n{log.read_text(encoding='utf-8')}"]
+            return [f"jobrun-controller did not say that its server is away; it {state}:\n{log.read_text()}"]
         time.sleep(0.05)
     os.kill(json.loads(os.read(info, 4096))["child-pid"], signal.SIGTERM)
     try:
         code = process.wait(START_SECONDS_MAX)
     except subprocess.TimeoutExpired:
         return [f"jobrun-controller is not over {START_SECONDS_MAX} s after SIGTERM"]
-    return [] if code == 0 else [f"jobrun-controller exited with {code} after SIGTERM:\n{log.read_text(encoding='utf-8')}"]
+    return [] if code == 0 else [f"jobrun-controller exited with {code} after SIGTERM:\n{log.read_text()}"]
 
 
 def sandbox(root, more=()):
     """The beginning of a command that runs something of the image: read-only, as its user, without capabilities."""
-    return ["bwrap", "--unshare-user", "--uid", "65532", "--gid", "65532", "--unshare-net", "--unshare-ipc", "--clearenv",
-            "--die-with-parent", "--ro-bind", str(root), "/", "--proc", "/proc", "--dev", "/dev", *more, "--"]
+    return ["bwrap", "--unshare-user", "--uid", "65532", "--gid", "65532", "--unshare-net", "--unshare-ipc",
+            "--clearenv", "--die-with-parent", "--ro-bind", str(root), "/", "--proc", "/proc", "--dev", "/dev",
+            *more, "--"]
 
 
 def run(root, command):

@@ -24,8 +24,8 @@ def owner(path):
 @functools.cache
 def field(package, name):
     """One field of an installed package, such as `Version`."""
-    done = subprocess.run(["dpkg-query", "--show", f"--showformat=${{{name}}}", package], capture_output=True, text=True,
-                          check=False)
+    done = subprocess.run(["dpkg-query", "--show", f"--showformat=${{{name}}}", package], capture_output=True,
+                          text=True, check=False)
     if done.returncode != 0:
         raise Missing(f"the Debian package {package} is not installed")
     return done.stdout

@@ -65,7 +65,8 @@ def _relation(one, kind, other):
 
 def _id(kind, name):
     """Letters, digits, dots and dashes only; the sum keeps names apart that look alike then."""
-    return f"SPDXRef-{kind}-{re.sub('[^A-Za-z0-9.-]+', '-', name).strip('-')}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    readable = re.sub("[^A-Za-z0-9.-]+", "-", name).strip("-")
+    return f"SPDXRef-{kind}-{readable}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def _time(epoch):

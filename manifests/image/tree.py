@@ -61,7 +61,8 @@ class Tree:
         if str(source).startswith("/usr/"):
             self._from_package(path, str(source))
         else:
-            subprocess.run(["strip", "--strip-all", "--remove-section=.comment", self.root / path.lstrip("/")], check=True)
+            subprocess.run(["strip", "--strip-all", "--remove-section=.comment", self.root / path.lstrip("/")],
+                           check=True)
         for library in libraries(source):
             # /lib is a link to usr/lib, here and on the machine that this runs on.
             home = library if library.startswith("/usr/") else f"/usr{library}"
@@ -70,7 +71,7 @@ class Tree:
                 self._from_package(home, library)
 
     def accounts(self):
-        """The users root and nonroot: one without the rights of a user's, and with a name, which some libraries ask for."""
+        """The users root and nonroot: some libraries ask for the name of a number."""
         self.text("etc/passwd", "root:x:0:0:root:/:/sbin/nologin\n"
                                 f"nonroot:x:{NONROOT}:{NONROOT}:nonroot:/tmp:/sbin/nologin\n")
         self.text("etc/group", f"root:x:0:\nnonroot:x:{NONROOT}:\n")

@@ -10,8 +10,8 @@ _GONE_SECONDS_MAX = 10
 
 def create(name, nodes):
     """A group for every node, in every hierarchy."""
-    for hierarchy in _hierarchies():
-        if hierarchy.name == "unified":  # Beside version 1 it has no controllers. The kubelet makes its groups there itself.
+    for hierarchy in hierarchies():
+        if hierarchy.name == "unified":  # Beside version 1 it has no controllers; the kubelet makes its groups there.
             continue
         for group in (hierarchy / name, *(hierarchy / name / f"n{index}" for index in range(1, nodes + 1))):
             group.mkdir(exist_ok=True)
@@ -24,7 +24,7 @@ def remove(name):
     """Removes them, when what ran there has ended."""
     deadline = time.monotonic() + _GONE_SECONDS_MAX
     while True:
-        left = [group for hierarchy in _hierarchies() for group in _leaves_first(hierarchy / name)]
+        left = [group for hierarchy in hierarchies() for group in _leaves_first(hierarchy / name)]
         for group in left:
             try:
                 group.rmdir()
@@ -35,7 +35,7 @@ def remove(name):
         time.sleep(0.1)
 
 
-def _hierarchies():
+def hierarchies():
     """Version 1 has one for each controller, version 2 one for all."""
     if (_ROOT / "cgroup.controllers").exists():
         return [_ROOT]

@@ -14,7 +14,7 @@ from metrics import Metrics
 from wait import until
 
 SHORT = {"intervalSeconds": 3, "timeoutSeconds": 8}
-# Past the timeout: two canary periods of run-on, a second to write, and a takeover by the standby after an orderly stop.
+# Past the timeout: two canary periods of run-on, a second to write, and a takeover after an orderly stop.
 LATE_SECONDS_MAX = 4 + 1 + 10
 # Two looks, and what it takes a kubelet to tell of a death.
 VERDICT_SECONDS_MAX = 40
@@ -163,8 +163,9 @@ def test_a_lost_node_takes_its_leader_and_its_workers(release, crew, cluster, re
     on_it = [run for run in living if crew.pod(run)["spec"]["nodeName"] == second.name]
 
     second.stop_service("kubelet")
-    until("the pods of the node are given up", lambda: "deletionTimestamp" in crew.pod("on-the-lost-node")["metadata"], 60)
-    # Nobody can say whether that pod lives; by its deletion alone it would be taken for dead soon. But its worker beats.
+    until("the pods of the node are given up",
+          lambda: "deletionTimestamp" in crew.pod("on-the-lost-node")["metadata"], 60)
+    # Nobody can say whether that pod lives; for its deletion it would be taken for dead soon. But its worker beats.
     given_up = time.monotonic()
     until("", lambda: time.monotonic() - given_up > TAKEN_FOR_DEAD_SECONDS, TAKEN_FOR_DEAD_SECONDS + 1)
     crew.assert_alive("on-the-lost-node", *living)

@@ -7,9 +7,9 @@
   cluster.py kubectl|helm DIR …     these programs, in the cluster's network
   cluster.py node DIR INDEX …       a command in a node
 
-DIR (default build/cluster) names the cluster: there may be several. Every node is a set of namespaces, so the machine's own
-network, mounts and sysctls are not touched. Needs root on Debian 12. Outside DIR it makes cgroups, which `down` removes, and the
-folders /var/lib/kubelet and /var/lib/cni, where they are missing, which stay empty.
+DIR (default build/cluster) names the cluster: there may be several. Every node is a set of namespaces, so the machine's
+own network, mounts and sysctls are not touched. Needs root on Debian 12. Outside DIR it makes cgroups, which `down`
+removes, and the folders /var/lib/kubelet and /var/lib/cni, where they are missing, which stay empty.
 """
 
 import hashlib
@@ -36,10 +36,11 @@ import settings  # noqa: E402
 NODES = 2
 READY_SECONDS_MAX = 120
 NO_GO_EXIT_CODE = 3  # Of tests/kube/build.sh.
+_MARK = "jobrun-cluster"  # A file in the folder of each.
 # Programs of the machine that the nodes run, and the Debian packages that have them.
 _TOOLS = {"/usr/sbin/runc": "runc", "/usr/sbin/nft": "nftables", "/usr/sbin/conntrack": "conntrack",
-          "/usr/lib/cni/ptp": "containernetworking-plugins", "/usr/bin/busybox": "busybox-static", "/usr/bin/curl": "curl",
-          "/usr/sbin/ip": "iproute2", "/usr/bin/openssl": "openssl"}
+          "/usr/lib/cni/ptp": "containernetworking-plugins", "/usr/bin/busybox": "busybox-static",
+          "/usr/bin/curl": "curl", "/usr/sbin/ip": "iproute2", "/usr/bin/openssl": "openssl"}
 
 
 class Unavailable(Exception):
@@ -60,9 +61,10 @@ class Cluster:
     # Up and down.
 
     def up(self):
-        """Starts everything and returns when pods can run; what a failure leaves is removed at once, but for the logs."""
+        """Starts everything and returns when pods can run. A failure leaves only the folder, for its logs."""
         require(self.bin)
         self.down()
+        self._write(_MARK, "")
         try:
             self._write_files()
             cgroups.create(self._cgroup, NODES)
@@ -83,7 +85,12 @@ class Cluster:
         cgroups.remove(self._cgroup)
 
     def down(self):
-        """Ends it and removes its folder."""
+        """Ends it and removes its folder. Does nothing where there is none; refuses a folder that is no cluster's."""
+        if not self.folder.exists():
+            cgroups.remove(self._cgroup)
+            return
+        if not (self.folder / _MARK).exists() and any(self.folder.iterdir()):
+            raise node.NodeError(f"{self.folder} is no cluster's and is left alone; name another folder, or remove it")
         self.end()
         shutil.rmtree(self.folder, ignore_errors=True)
         if self.folder.exists():
@@ -128,7 +135,8 @@ class Cluster:
         self._await("all nodes are ready", "wait", "--for=condition=Ready", "node", "--all", "--timeout=5s")
         self._await("there is a service account", "get", "--namespace=default", "serviceaccount", "default")
         deadline = time.monotonic() + READY_SECONDS_MAX
-        lookup = self.nodes[-1].command("busybox", "nslookup", "kubernetes.default.svc.cluster.local", settings.DNS_ADDRESS)
+        name = "kubernetes.default.svc.cluster.local"
+        lookup = self.nodes[-1].command("busybox", "nslookup", name, settings.DNS_ADDRESS)
         while subprocess.run(lookup, capture_output=True, check=False).returncode != 0:
             if time.monotonic() > deadline:
                 raise node.NodeError(f"names are not resolved after {READY_SECONDS_MAX} s")
@@ -196,7 +204,7 @@ def require(bin_dir):
 
 def _up(cluster, _):
     cluster.up()
-    print(f"ready: export KUBECONFIG={cluster.kubeconfig}; in the cluster's network: {sys.argv[0]} kubectl {cluster.folder} …")
+    print(f"ready: ./dev cluster kubectl {cluster.folder} get nodes    (its kubeconfig: {cluster.kubeconfig})")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""One node of a cluster: a set of Linux namespaces with a kubelet in it. Standard library only, but for the folder's own."""
+"""One node of a cluster: a set of Linux namespaces with a kubelet in it."""
 
 import ctypes
 import os

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # node_init.sh DIR INDEX NAME NODES: the first process of a node, in namespaces of its own (cluster.py starts it there).
-# Makes the mounts and the network that a kubelet expects, starts the services in DIR/nINDEX/services, and then only waits:
-# when it is killed, the kernel ends every process of the node.
+# Makes the mounts and the network that a kubelet expects, starts the services in DIR/nINDEX/services, and then only
+# waits: when it is killed, the kernel ends every process of the node.
 set -euo pipefail
 dir=$1 index=$2 name=$3 nodes=$4
 node=$dir/n$index

@@ -1,6 +1,6 @@
 #!/bin/sh
-# pod.sh RUN: the first process of a worker's pod. The worker of the demo claims RUN under the pod's name and beats for ever;
-# a signal to this process says how it dies:
+# pod.sh RUN: the first process of a worker's pod. The worker of the demo claims RUN under the pod's name and beats for
+# ever; a signal to this process says how it dies:
 #   QUIT  it exits with 0        USR1  it exits with 3
 #   USR2  it takes more memory than it may have and is killed for it
 #   HUP   it hangs: the pod lives on, and nobody beats

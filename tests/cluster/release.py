@@ -36,20 +36,21 @@ class Release:
         self._helm("upgrade", str(CHART), "--reuse-values", *(f"--set={each}" for each in settings))
 
     def rollback(self, revision):
-        self._cluster.helm("rollback", NAME, str(revision), f"--namespace={NAMESPACE}", "--wait",
-                           f"--timeout={READY_SECONDS_MAX}s")
+        self._helm("rollback", str(revision))
 
     def uninstall(self):
-        return self._cluster.helm("uninstall", NAME, f"--namespace={NAMESPACE}", "--wait", f"--timeout={READY_SECONDS_MAX}s")
+        self._helm("uninstall")
 
     def _helm(self, verb, *arguments):
-        self._cluster.helm(verb, NAME, *arguments, f"--namespace={NAMESPACE}", "--wait", f"--timeout={READY_SECONDS_MAX}s")
+        self._cluster.helm(verb, NAME, *arguments, f"--namespace={NAMESPACE}", "--wait",
+                           f"--timeout={READY_SECONDS_MAX}s")
 
     def pods(self):
         """Its pods that are not being deleted, by name."""
         reply = self._rest.get(f"/api/v1/namespaces/{NAMESPACE}/pods?{_SELECTOR}")
         assert reply.code == 200, reply
-        return {pod["metadata"]["name"]: pod for pod in reply.body["items"] if "deletionTimestamp" not in pod["metadata"]}
+        return {pod["metadata"]["name"]: pod for pod in reply.body["items"]
+                if "deletionTimestamp" not in pod["metadata"]}
 
     def ready_pods(self):
         return {name: pod for name, pod in self.pods().items() if any(
@@ -81,7 +82,8 @@ class Release:
 
     def delete(self, pod):
         """Deletes the object at once; its kubelet ends what still runs."""
-        self._cluster.kubectl("delete", "pod", f"--namespace={NAMESPACE}", pod, "--force", "--grace-period=0", "--wait=false")
+        self._cluster.kubectl("delete", "pod", f"--namespace={NAMESPACE}", pod, "--force", "--grace-period=0",
+                              "--wait=false")
 
     def logs(self):
         said = []

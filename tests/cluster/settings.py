@@ -1,7 +1,7 @@
 """The command lines and the files by which the programs of a cluster know each other.
 
-One network for the nodes (10.89.0.0/24, node 1 is 10.89.0.2), one for services (10.96.0.0/16), one per node for its pods
-(10.244.N.0/24). All of it is in the network namespaces of the nodes.
+One network for the nodes (10.89.0.0/24, node 1 is 10.89.0.2), one for services (10.96.0.0/16), one per node for its
+pods (10.244.N.0/24). All of it is in the network namespaces of the nodes.
 """
 
 import json
@@ -34,7 +34,8 @@ def kubeconfig(pki, user):
         "apiVersion": "v1", "kind": "Config", "current-context": "test",
         "clusters": [{"name": "test", "cluster": {"server": f"https://{API_ADDRESS}:{API_PORT}",
                                                   "certificate-authority": f"{pki}/ca.crt"}}],
-        "users": [{"name": user, "user": {"client-certificate": f"{pki}/{user}.crt", "client-key": f"{pki}/{user}.key"}}],
+        "users": [{"name": user, "user": {"client-certificate": f"{pki}/{user}.crt",
+                                          "client-key": f"{pki}/{user}.key"}}],
         "contexts": [{"name": "test", "context": {"cluster": "test", "user": user}}]}, indent=1) + "\n"
 
 
@@ -59,10 +60,12 @@ def control_plane(folder):
             f"--default-not-ready-toleration-seconds={TOLERATION_SECONDS}",
             f"--default-unreachable-toleration-seconds={TOLERATION_SECONDS}"],
         "controller-manager": [
-            "kube-controller-manager", f"{client}:kube-controller-manager.kubeconfig", "--use-service-account-credentials",
-            f"--service-account-private-key-file={pki}/sa.key", f"--root-ca-file={pki}/ca.crt", "--leader-elect=false",
-            "--bind-address=127.0.0.1", "--node-monitor-period=2s", f"--node-monitor-grace-period={NODE_GRACE_SECONDS}s"],
-        "scheduler": ["kube-scheduler", f"{client}:kube-scheduler.kubeconfig", "--leader-elect=false", "--bind-address=127.0.0.1"],
+            "kube-controller-manager", f"{client}:kube-controller-manager.kubeconfig",
+            "--use-service-account-credentials", f"--service-account-private-key-file={pki}/sa.key",
+            f"--root-ca-file={pki}/ca.crt", "--leader-elect=false", "--bind-address=127.0.0.1", "--node-monitor-period=2s",
+            f"--node-monitor-grace-period={NODE_GRACE_SECONDS}s"],
+        "scheduler": ["kube-scheduler", f"{client}:kube-scheduler.kubeconfig", "--leader-elect=false",
+                      "--bind-address=127.0.0.1"],
         "coredns": ["coredns", "-conf", f"{folder}/Corefile"],
     }
 
@@ -141,7 +144,8 @@ def _kubelet(folder, index, cgroup):
 def _kube_proxy(folder, index):
     return {
         "apiVersion": "kubeproxy.config.k8s.io/v1alpha1", "kind": "KubeProxyConfiguration", "mode": "nftables",
-        "hostnameOverride": node_name(index), "clientConnection": {"kubeconfig": f"{folder}/system:kube-proxy.kubeconfig"},
+        "hostnameOverride": node_name(index),
+        "clientConnection": {"kubeconfig": f"{folder}/system:kube-proxy.kubeconfig"},
         "clusterCIDR": "10.244.0.0/16", "conntrack": {"maxPerCore": 0, "min": 0},
         "healthzBindAddress": "127.0.0.1:10256", "metricsBindAddress": "127.0.0.1:10249"}
 

@@ -50,14 +50,14 @@ class Crew:
             self._started.append(name)
         first = {}
         for name in names:
-            until(lambda: f"{name} does not work: {self.status(name)} {self.pod(name)}", lambda: self._beats(name, first),
-                  START_SECONDS_MAX)
+            until(lambda: f"{name} does not work: {self.status(name)} {self.pod(name)}",
+                  lambda: self._beats(name, first), START_SECONDS_MAX)
 
     def _beats(self, name, first):
         status = self.status(name)
         phase = self.pod(name)["status"]["phase"]
         assert phase in ("Pending", "Running"), f"the pod of {name} is {phase}: {status}"
-        found = any(each["type"] == "ExecutorFound" and each["status"] == "True" for each in status.get("conditions", []))
+        found = "ExecutorFound" in (each["type"] for each in status.get("conditions", []) if each["status"] == "True")
         beat = status.get("lastHeartbeatAt")
         return beat and found and first.setdefault(name, beat) != beat
 
@@ -66,7 +66,8 @@ class Crew:
         self._cluster.kubectl("exec", f"--namespace={NAMESPACE}", name, "--", "kill", f"-{signal}", "1")
 
     def force_delete(self, name):
-        self._cluster.kubectl("delete", "pod", f"--namespace={NAMESPACE}", name, "--force", "--grace-period=0", "--wait=false")
+        self._cluster.kubectl("delete", "pod", f"--namespace={NAMESPACE}", name, "--force", "--grace-period=0",
+                              "--wait=false")
 
     def evict(self, name):
         """Asks the eviction API, as a drain does."""
@@ -93,15 +94,20 @@ class Crew:
 
     def await_end(self, name, seconds):
         """The status of a run when it is over."""
+        def ended():
+            status = self.status(name)
+            return status.get("phase") in ("Stuck", "Failed", "Succeeded") and status
+
         return until(lambda: f"{name} has not ended: {json.dumps(self.status(name))} of {json.dumps(self.pod(name))}",
-                     lambda: (status := self.status(name)).get("phase") in ("Stuck", "Failed", "Succeeded") and status, seconds)
+                     ended, seconds)
 
     def assert_alive(self, *names):
         """These runs go on, nobody has taken them for dead, and their workers beat as we look."""
         before = {name: self.status(name) for name in names}
         for name, status in before.items():
             assert status["phase"] == "Running" and "lateHeartbeatTime" not in status, (name, status)
-            until(f"{name} does not beat", lambda: self.status(name)["lastHeartbeatAt"] != status["lastHeartbeatAt"], 15)
+            last = status["lastHeartbeatAt"]
+            until(f"{name} does not beat", lambda: self.status(name)["lastHeartbeatAt"] != last, 15)
 
     def logs(self):
         """What the workers said, for the report of a failed test."""
@@ -116,7 +122,8 @@ class Crew:
 
 
 def _pod(name, node):
-    field = {"POD_NAME": "metadata.name", "POD_UID": "metadata.uid", "NAMESPACE": "metadata.namespace"}
+    fields = {"POD_NAME": "metadata.name", "POD_UID": "metadata.uid", "NAMESPACE": "metadata.namespace"}
+    told = [{"name": key, "valueFrom": {"fieldRef": {"fieldPath": path}}} for key, path in fields.items()]
     return {
         "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {"app": "worker"}},
         "spec": {
@@ -125,8 +132,7 @@ def _pod(name, node):
             "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
             "containers": [{
                 "name": "worker", "image": WORKER_IMAGE, "imagePullPolicy": "Never", "args": [name],
-                "env": [{"name": key, "valueFrom": {"fieldRef": {"fieldPath": path}}} for key, path in field.items()] + [
-                    {"name": "INTERVAL", "value": str(INTERVAL_SECONDS)}],
+                "env": [*told, {"name": "INTERVAL", "value": str(INTERVAL_SECONDS)}],
                 "resources": {"requests": {"cpu": "5m", "memory": "16Mi"}, "limits": {"memory": "48Mi"}},
                 "securityContext": {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True,
                                     "capabilities": {"drop": ["ALL"]}}}]}}

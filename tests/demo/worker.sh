@@ -2,8 +2,8 @@
 # worker.sh RUN NAME BEATS: a worker in sh and curl. Claims the JobRun, heartbeats once a second, finishes it.
 #   BEATS  how many heartbeats the work takes; `forever`: it never ends; `none`: nor does it ever heartbeat
 # $API_SERVER is the server's URL, $CREDENTIALS a folder with `token` and `ca.crt`, $NAMESPACE the run's namespace; the
-# defaults are those of a pod. $INTERVAL is the time between heartbeats in seconds. $POD_NAME and $POD_UID name the pod that this
-# runs in, if it is one (the downward API), so that the controller can see what becomes of it.
+# defaults are those of a pod. $INTERVAL is the time between heartbeats in seconds. $POD_NAME and $POD_UID name the pod
+# that this runs in, if it is one (the downward API), so that the controller can see what becomes of it.
 # Exit codes: 0 finished; 64 usage; 65 fenced: the run is over or gone, so the work must stop; 73 claimed by another.
 set -eu
 

@@ -114,7 +114,8 @@ def test_the_bill_names_each_package_its_version_and_its_licences(image):
         assert (image.tree / licences.lstrip("/")).stat().st_size > 0
         assert f"Version: {package['versionInfo']}\n" in (image.tree / f"var/lib/dpkg/status.d/{name}").read_text()
     libraries = {path.name for path in (image.tree / "usr/lib").rglob("*.so*") if not path.is_symlink()}
-    from_packages = {pathlib.Path(file["fileName"]).name for file in bill["files"] if "Debian package" in file["comment"]}
+    from_packages = {pathlib.Path(file["fileName"]).name for file in bill["files"]
+                     if "Debian package" in file["comment"]}
     assert libraries and libraries <= from_packages
 
 

@@ -6,7 +6,8 @@
 #   build.sh cluster        these and the rest of a cluster: the other programs named below
 #
 # Returns at once when everything is current. A program is replaced in one step when its build is complete,
-# so an interrupted build leaves nothing half-done. Cold it takes about ten minutes of two cores; twice that for `cluster`.
+# so an interrupted build leaves nothing half-done. Cold it takes about ten minutes of two cores; twice that for
+# `cluster`.
 # Exit codes: 0 current; 3 no Go of the version needed; otherwise what failed.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -76,7 +77,8 @@ build() {  # build PROGRAM
   require_go
   echo "building $1 from $folder/go.mod" >&2
   partial=$bin/.$1.partial
-  (cd "$folder" && nice -n 10 go build -mod=readonly -trimpath -buildvcs=false -tags "$runtime_tags" -ldflags "$flags" -o "$partial" "$package")
+  (cd "$folder" && nice -n 10 go build -mod=readonly -trimpath -buildvcs=false -tags "$runtime_tags" \
+    -ldflags "$flags" -o "$partial" "$package")
   rm -f "$bin/.$1.fingerprint"
   mv -f "$partial" "$bin/$1"
   echo "$wanted" >"$partial"
