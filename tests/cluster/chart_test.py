@@ -63,6 +63,7 @@ def test_two_replicas_on_two_nodes_and_one_of_them_leads(release):
 def test_a_disruption_budget_keeps_one_of_them(release, rest):
     release.await_ready()
     path = f"/apis/policy/v1/namespaces/{releases.NAMESPACE}/poddisruptionbudgets/{releases.NAME}"
+    assert rest.get(path).code == 200
     until("the budget allows one disruption", lambda: rest.get(path).body["status"].get("disruptionsAllowed") == 1, 30)
 
 
@@ -95,7 +96,7 @@ def test_a_worker_may_write_its_own_run_only(crew, living):
 # Deaths.
 
 
-def test_each_death_of_a_pod_is_told_by_its_cause(crew, living):
+def test_each_death_of_a_pod_is_told_by_its_cause(release, rest, crew, living):
     crew.start("hangs", heartbeat=SHORT)
     crew.start(*DEATHS, heartbeat=NEVER_SILENT)
     for run, (die, _, _) in DEATHS.items():
@@ -110,6 +111,12 @@ def test_each_death_of_a_pod_is_told_by_its_cause(crew, living):
     assert_silent(crew, "hangs")
     assert crew.pod("hangs")["status"]["phase"] == "Running"
     crew.assert_alive(*living)
+
+    counted = [scrape(crew, living[0], pod).by("jobrun_reaps_total", "reason") for pod in release.await_ready().values()]
+    assert sorted(counted, key=len) == [{}, {("ExecutorLost",): len(DEATHS), ("HeartbeatTimeout",): 1}]
+    events = rest.get(f"/apis/events.k8s.io/v1/namespaces/{NAMESPACE}/events").body["items"]
+    about = [event["regarding"]["name"] for event in events if event["reason"] in ("ExecutorLost", "HeartbeatTimeout")]
+    assert sorted(about) == sorted([*DEATHS, "hangs"])
 
 
 def assert_silent(crew, run, late_seconds_max=LATE_SECONDS_MAX):
@@ -206,10 +213,13 @@ def lead_from(release, node):
 
 
 def test_uninstalling_keeps_the_resource_and_every_run(release, rest, crew, living):
-    runs = f"/apis/jobrun.dev/v1/namespaces/{NAMESPACE}/jobruns"
-    before = {run["metadata"]["uid"] for run in rest.get(runs).body["items"]}
+    def runs():
+        reply = rest.get(f"/apis/jobrun.dev/v1/namespaces/{NAMESPACE}/jobruns")
+        assert reply.code == 200, reply
+        return {run["metadata"]["uid"]: run["status"]["phase"] for run in reply.body["items"]}
+
+    before = runs()
     release.uninstall()
-    assert {run["metadata"]["uid"] for run in rest.get(runs).body["items"]} == before
-    assert before and not release.pods()
-    path = f"/apis/apps/v1/namespaces/{releases.NAMESPACE}/deployments/{releases.NAME}"
-    assert rest.get(path).code == 404
+    assert runs() == before and len(before) > len(living)
+    deployment = f"/apis/apps/v1/namespaces/{releases.NAMESPACE}/deployments/{releases.NAME}"
+    assert rest.get(deployment).code == 404 and not release.pods()

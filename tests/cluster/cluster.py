@@ -175,6 +175,10 @@ class Cluster:
             for archive in archives:
                 each.import_image(pathlib.Path(archive).resolve())
 
+    def signal(self, pod, signal):
+        """Sends a signal to the first process of a pod's container."""
+        next(each for each in self.nodes if each.name == pod["spec"]["nodeName"]).signal(pod, signal)
+
     def join_network(self):
         """The calling thread sees the addresses of nodes, pods and services from now on, and no others."""
         self.nodes[0].join_network()

@@ -113,9 +113,10 @@ class Node:
         """Makes an image known to the node's containerd."""
         self._ctr("images", "import", "--local", str(archive))
 
-    def kill_container(self, identity):
-        """SIGKILLs the first process of a container."""
-        self._ctr("tasks", "kill", "--signal", "SIGKILL", identity)
+    def signal(self, pod, signal):
+        """Sends a signal to the first process of a pod's container. (A command inside would often die with it.)"""
+        container = pod["status"]["containerStatuses"][0]["containerID"].rpartition("/")[2]
+        self._ctr("tasks", "kill", "--signal", signal, container)
 
     def _ctr(self, *arguments):
         return self.run(str(self._bin / "ctr"), "--address", _CONTAINERD, "--namespace", "k8s.io", *arguments)

@@ -76,9 +76,7 @@ class Release:
 
     def crash(self, pod):
         """SIGKILLs the process in its container, which its kubelet then starts again."""
-        container = self.pods()[pod]["status"]["containerStatuses"][0]["containerID"].rpartition("/")[2]
-        node = next(each for each in self._cluster.nodes if each.name == self.pods()[pod]["spec"]["nodeName"])
-        node.kill_container(container)
+        self._cluster.signal(self.pods()[pod], "SIGKILL")
 
     def delete(self, pod):
         """Deletes the object at once; its kubelet ends what still runs."""

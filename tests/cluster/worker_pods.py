@@ -63,7 +63,7 @@ class Crew:
 
     def signal(self, name, signal):
         """Tells the worker of a run how to die."""
-        self._cluster.kubectl("exec", f"--namespace={NAMESPACE}", name, "--", "kill", f"-{signal}", "1")
+        self._cluster.signal(self.pod(name), f"SIG{signal}")
 
     def force_delete(self, name):
         self._cluster.kubectl("delete", "pod", f"--namespace={NAMESPACE}", name, "--force", "--grace-period=0",
