@@ -34,8 +34,10 @@ class Unavailable(Exception):
     """This machine can't run that server; the text says why and what to do."""
 
 
-class KubeServer(kubeserver.KubeServer):
-    """The real API server with the JobRun resource installed, built first when that is needed."""
+class BareKubeServer(kubeserver.KubeServer):
+    """The real API server without the JobRun resource, built first when that is needed."""
+
+    name = "bare"
 
     def start(self, directory):
         build = subprocess.run([ROOT / "tests/kube/build.sh"], stderr=subprocess.PIPE, text=True, check=False)
@@ -43,6 +45,15 @@ class KubeServer(kubeserver.KubeServer):
             raise Unavailable(build.stderr.strip())
         if build.returncode != 0:
             raise kubeserver.StartError(f"tests/kube/build.sh failed:\n{build.stderr[-2000:]}")
+        return super().start(directory)
+
+
+class KubeServer(BareKubeServer):
+    """The same with it."""
+
+    name = "kube"
+
+    def start(self, directory):
         super().start(directory)
         install_crd(Rest(self.kubeconfig))
         return self
@@ -150,7 +161,7 @@ def create_namespace(rest, name):
     assert created.code in (201, 409), created
 
 
-_CLASSES = {"kube": KubeServer, "dev": DevServer}
+_CLASSES = {"kube": KubeServer, "bare": BareKubeServer, "dev": DevServer}
 missing = []  # Why servers were skipped, one text for each.
 
 
@@ -168,7 +179,11 @@ def start(name, directory, **options):
     try:
         return _CLASSES[name](**options).start(directory)
     except Unavailable as error:
-        reason = str(error)
+        give_up(str(error))
+
+
+def give_up(reason):
+    """Skips the test because this machine can't run it, or fails it where CI=true."""
     if os.environ.get("CI") == "true":
         pytest.fail(f"{reason} (CI=true: a missing server is a failure)", pytrace=False)
     if reason not in missing:

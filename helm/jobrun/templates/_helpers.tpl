@@ -37,8 +37,8 @@ namespace: {{ . }}
 {{- end }}
 labels:
   {{- $own := include "jobrun.ownLabels" $ | fromYaml }}
-  {{- mergeOverwrite (dict) $.Values.commonLabels ($options.labels | default dict) $own | toYaml | nindent 2 }}
-{{- with mergeOverwrite (dict) $.Values.commonAnnotations ($options.annotations | default dict) }}
+  {{- mergeOverwrite (dict) ($.Values.commonLabels | default dict) ($options.labels | default dict) $own | toYaml | nindent 2 }}
+{{- with mergeOverwrite (dict) ($.Values.commonAnnotations | default dict) ($options.annotations | default dict) }}
 annotations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
@@ -57,7 +57,7 @@ annotations:
 {{- end -}}
 
 {{- define "jobrun.image" -}}
-{{- $registry := default (default "" .Values.global.imageRegistry) .Values.image.registry -}}
+{{- $registry := default (default "" (.Values.global).imageRegistry) .Values.image.registry -}}
 {{- $path := .Values.image.repository -}}
 {{- if $registry }}{{ $path = printf "%s/%s" $registry $path }}{{ end -}}
 {{- if .Values.image.digest -}}
