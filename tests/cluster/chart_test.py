@@ -7,12 +7,15 @@ import json
 import time
 
 import pytest
+import yaml
 
 import release as releases
-from worker_pods import NAMESPACE, NEVER_SILENT, seconds_between
+from images import ROOT, WORKER_IMAGE
 from metrics import Metrics
 from wait import until
+from worker_pods import NAMESPACE, NEVER_SILENT, seconds_between
 
+EXAMPLE = ROOT / "manifests/examples/worker.yaml"
 SHORT = {"intervalSeconds": 3, "timeoutSeconds": 8}
 # Past the timeout: two canary periods of run-on, a second to write, and a takeover after an orderly stop.
 LATE_SECONDS_MAX = 4 + 1 + 10
@@ -93,6 +96,28 @@ def test_a_worker_may_write_its_own_run_only(crew, living):
     assert code(f"{beat}/{living[0]}") == 403
 
 
+def test_the_published_worker_works_off_a_run(cluster, crew, rest):
+    """manifests/examples/worker.yaml as it stands, but for the image, which can't be pulled, and the time that work takes."""
+    objects = [each for each in yaml.safe_load_all(EXAMPLE.read_text()) if each]
+    for each in objects:
+        each["metadata"]["namespace"] = each["metadata"].get("namespace", NAMESPACE)
+        if each["kind"] == "RoleBinding":
+            each["subjects"][0]["namespace"] = NAMESPACE
+        if each["kind"] == "Deployment":
+            (container,) = each["spec"]["template"]["spec"]["containers"]
+            container["image"] = WORKER_IMAGE
+            container["env"] = [*(one for one in container["env"] if one["name"] != "INTERVAL"),
+                                {"name": "INTERVAL", "value": "2"}, {"name": "WORK_SECONDS", "value": "3"}]
+    cluster.apply(*objects)
+    run = {"apiVersion": "jobrun.dev/v1", "kind": "JobRun", "metadata": {"name": "for-anyone"},
+           "spec": {"lane": "sync", "heartbeat": SHORT}}
+    assert rest.post(f"/apis/jobrun.dev/v1/namespaces/{NAMESPACE}/jobruns", run).code == 201
+    status = crew.await_end("for-anyone", 60)
+    assert (status["phase"], status["exitCode"]) == ("Succeeded", 0), status
+    assert status["claimedBy"].startswith("sync-worker-") and status["lastHeartbeatAt"]
+    cluster.kubectl("delete", "deployment", "sync-worker", f"--namespace={NAMESPACE}", "--wait=false")
+
+
 # Deaths.
 
 
@@ -114,9 +139,13 @@ def test_each_death_of_a_pod_is_told_by_its_cause(release, rest, crew, living):
 
     counted = [scrape(crew, living[0], pod).by("jobrun_reaps_total", "reason") for pod in release.await_ready().values()]
     assert sorted(counted, key=len) == [{}, {("ExecutorLost",): len(DEATHS), ("HeartbeatTimeout",): 1}]
+    until("there is an Event about each", lambda: told_of(rest) == sorted([*DEATHS, "hangs"]), 15)
+
+
+def told_of(rest):
+    """The runs that Events tell of as reaped."""
     events = rest.get(f"/apis/events.k8s.io/v1/namespaces/{NAMESPACE}/events").body["items"]
-    about = [event["regarding"]["name"] for event in events if event["reason"] in ("ExecutorLost", "HeartbeatTimeout")]
-    assert sorted(about) == sorted([*DEATHS, "hangs"])
+    return sorted(event["regarding"]["name"] for event in events if event["reason"] in ("ExecutorLost", "HeartbeatTimeout"))
 
 
 def assert_silent(crew, run, late_seconds_max=LATE_SECONDS_MAX):

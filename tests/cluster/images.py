@@ -15,7 +15,7 @@ import tree  # noqa: E402
 WORKER_IMAGE = "jobrun.test/worker:1"
 # What keeps a pod's namespaces while its containers come and go.
 _SANDBOX = "trap 'exit 0' TERM INT; while :; do sleep 3600 & wait $!; done"
-_APPLETS = ("cat", "dd", "grep", "head", "printf", "sed", "sleep", "tail", "tr")
+_APPLETS = ("cat", "dd", "dirname", "grep", "head", "printf", "sed", "sleep", "tail", "tr")
 
 
 def sandbox(out):
