@@ -12,6 +12,7 @@ CHART = ROOT / "helm" / "jobrun"
 VARIANTS = ROOT / "tests" / "helm" / "variants"
 # The helm of tests/kube/build.sh is not told by its linker which Kubernetes it is for.
 KUBE_VERSION = "1.36.3"
+HELM_SECONDS_MAX = 120
 RELEASE, NAMESPACE = "jobrun", "jobrun-system"
 
 
@@ -33,7 +34,8 @@ class Chart:
         command = [str(bin_dir() / "helm"), "--kubeconfig", str(kubeconfig), *map(str, arguments)]
         if values is not None:
             command += ["--values", "-"]
-        return subprocess.run(command, input=json.dumps(values), capture_output=True, text=True, timeout=120, check=False)
+        return subprocess.run(command, input=json.dumps(values), capture_output=True, text=True,
+                              timeout=HELM_SECONDS_MAX, check=False)
 
     def text(self, values=None, release=RELEASE, namespace=NAMESPACE):
         done = self._template(values, release, namespace)

@@ -1,5 +1,5 @@
-"""The chart and the controller agree on the configuration file: what values.schema.json takes, jobrun-controller takes, and
-nothing more. Needs neither helm nor a server."""
+"""The chart and the controller agree on the configuration file: what values.schema.json takes, jobrun-controller
+takes, and nothing more. Needs neither helm nor a server."""
 
 import json
 import re

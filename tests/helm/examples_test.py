@@ -1,4 +1,4 @@
-"""The examples of manifests/ at work: their scripts run as they stand, each with the token of its own service account."""
+"""The examples of manifests/ at work: their scripts run as they stand, each with the token of its own account."""
 
 import os
 import pathlib
@@ -30,7 +30,7 @@ def space(cluster):
     """The chart's release, and the examples applied to a namespace for restricted pods."""
     cluster.install("jobrun", "jobrun-system")
     cluster.await_runs()
-    cluster.namespace("work", **{"pod-security.kubernetes.io/enforce": "restricted", "pod-security.kubernetes.io/warn": "restricted"})
+    cluster.namespace("work", **{f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")})
     for name in ("worker.yaml", "cronjob.yaml"):
         cluster.kubectl("apply", "--server-side", "--warnings-as-errors", "-n", "work", "-f", str(EXAMPLES / name))
     return cluster
@@ -126,15 +126,18 @@ def test_a_worker_that_is_told_to_stop_gives_its_run_back(space, worker):
     assert (status(space, run)["phase"], status(space, run)["reason"]) == ("Failed", "HandedBack")
 
 
+def names(space):
+    return {each["metadata"]["name"] for each in space.rest.get(RUNS).body["items"]}
+
+
 def test_the_cron_job_creates_a_run_and_may_do_nothing_else(space, credentials):
     container = one("cronjob.yaml", "CronJob")["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]
     variables = {each["name"]: each["value"] for each in container["env"] if "value" in each}
-    before = space.rest.get(RUNS).body["items"]
-    done = subprocess.run(container["command"], env={**credentials("sync-scheduler"), **variables}, capture_output=True, text=True,
-                          timeout=60, check=False)
+    before = names(space)
+    done = subprocess.run(container["command"], env={**credentials("sync-scheduler"), **variables}, timeout=60,
+                          capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    names = {each["metadata"]["name"] for each in space.rest.get(RUNS).body["items"]} - {each["metadata"]["name"] for each in before}
-    assert len(names) == 1
+    assert len(names(space) - before) == 1
     kubeconfig = space.kubeconfig("work", "sync-scheduler")
     assert space.try_kubectl("auth", "can-i", "create", "jobruns.jobrun.dev", kubeconfig=kubeconfig).stdout == "yes\n"
     for verb in ("get", "list", "watch", "patch", "delete", "reap"):

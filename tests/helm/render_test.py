@@ -34,9 +34,14 @@ def test_a_render_is_always_the_same(chart, variant):
     assert chart.text(variant) == chart.text(variant)
 
 
-def test_what_is_made_from_the_chart_is_up_to_date():
+def test_what_is_made_from_the_chart_is_up_to_date(chart):
     done = subprocess.run([ROOT / "manifests/render.sh", "--check"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_chart_is_of_the_program_s_version():
+    version = re.search(r"^project\(jobrun VERSION (\S+)", (ROOT / "CMakeLists.txt").read_text(), flags=re.M)[1]
+    assert yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"] == version
 
 
 def test_the_resource_is_that_of_crds(default):
@@ -49,7 +54,8 @@ def test_the_resource_is_that_of_crds(default):
 def test_the_resource_is_kept_unless_asked_otherwise(chart, default):
     kept = "helm.sh/resource-policy"
     assert default.one("CustomResourceDefinition")["metadata"]["annotations"] == {kept: "keep"}
-    assert kept not in chart.objects({"crds": {"keep": False}}).one("CustomResourceDefinition")["metadata"].get("annotations", {})
+    lost = chart.objects({"crds": {"keep": False}}).one("CustomResourceDefinition")
+    assert kept not in lost["metadata"].get("annotations", {})
     assert not chart.objects({"crds": {"enabled": False}}).all("CustomResourceDefinition")
 
 
@@ -139,7 +145,8 @@ def test_a_disruption_budget_only_where_there_is_something_to_disrupt(chart, def
 def test_pods_spread_over_nodes(chart, default):
     labels = default.one("Deployment")["spec"]["selector"]
     assert default.pod()["spec"]["topologySpreadConstraints"] == [
-        {"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "ScheduleAnyway", "labelSelector": labels}]
+        {"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "ScheduleAnyway",
+         "labelSelector": labels}]
     assert "topologySpreadConstraints" not in chart.objects("single").pod()["spec"]
 
 
@@ -168,8 +175,8 @@ def test_every_name_has_the_release_s_full_name(chart):
     assert {name for name in names if not name.startswith("shared-liveness")} == {"jobruns.jobrun.dev"}
 
 
-@pytest.mark.parametrize("release, wanted", [("jobrun", "jobrun"), ("my-jobrun", "my-jobrun"), ("shared", "shared-jobrun"),
-                                             ("r" * 53, "r" * 40)])
+@pytest.mark.parametrize("release, wanted", [
+    ("jobrun", "jobrun"), ("my-jobrun", "my-jobrun"), ("shared", "shared-jobrun"), ("r" * 53, "r" * 40)])
 def test_the_full_name(chart, release, wanted):
     assert chart.objects(release=release).one("Deployment")["metadata"]["name"] == wanted
 
@@ -217,7 +224,8 @@ def test_aggregation_can_be_turned_off(chart, default):
                 for label in role["metadata"]["labels"] if label.startswith("rbac.authorization.k8s.io/")]
     assert sorted(aggregated(default)) == [
         ("jobrun-editor", "aggregate-to-admin"), ("jobrun-editor", "aggregate-to-edit"),
-        ("jobrun-viewer", "aggregate-to-admin"), ("jobrun-viewer", "aggregate-to-edit"), ("jobrun-viewer", "aggregate-to-view")]
+        ("jobrun-viewer", "aggregate-to-admin"), ("jobrun-viewer", "aggregate-to-edit"),
+        ("jobrun-viewer", "aggregate-to-view")]
     assert aggregated(chart.objects("no-crds")) == []
 
 
@@ -232,7 +240,8 @@ def test_alerts_are_changed_one_by_one(chart):
     assert name not in alerts({"alerts": {name: {"enabled": False}}})
     changed = alerts({"alertLabels": {"team": "a"}, "alerts": {name: {"for": "42m", "severity": "info"}}})[name]
     assert changed["for"] == "42m" and changed["labels"]["severity"] == "info" and changed["labels"]["team"] == "a"
-    assert "expected one of" in chart.refusal({"prometheusRule": {"enabled": True, "alerts": {"NoSuch": {"for": "1m"}}}})
+    unknown = {"prometheusRule": {"enabled": True, "alerts": {"NoSuch": {"for": "1m"}}}}
+    assert "prometheusRule.alerts.NoSuch: expected one of" in chart.refusal(unknown)
 
 
 def test_dashboards_are_those_of_the_files(chart):
@@ -274,7 +283,8 @@ def test_values_in_the_documentation_are_taken(chart, text):
 
 
 def test_the_plain_manifest_takes_the_image_as_documented():
-    (command,) = [line for block in blocks("docs/install.md", "sh") for line in block.splitlines() if line.startswith("sed ")]
+    lines = "".join(blocks("docs/install.md", "sh")).splitlines()
+    (command,) = [line for line in lines if line.startswith("sed ")]
     done = subprocess.run(command.partition(" | ")[0], shell=True, cwd=ROOT, capture_output=True, text=True, check=True)
     images = [each["spec"]["template"]["spec"]["containers"][0]["image"] for each in yaml.safe_load_all(done.stdout)
               if each["kind"] == "Deployment"]

@@ -1,5 +1,5 @@
-"""The controller's binary as a pod of the chart's Deployment would run it: its arguments, configuration and environment,
-and for credentials nothing but a token of its service account, bound to its pod."""
+"""The controller's binary as a pod of the chart's Deployment would run it: its arguments, configuration and
+environment, and for credentials nothing but a token of its service account, bound to its pod."""
 
 import itertools
 import pathlib

@@ -29,8 +29,8 @@ def prepared(cluster):
 def dry_run(cluster, text):
     """Has the API server judge every object as if it were to be stored; warnings are refusals too."""
     wanted = [each for each in yaml.safe_load_all(text) if each]
-    done = cluster.try_kubectl("apply", "--server-side", "--dry-run=server", "--validate=strict", "--warnings-as-errors", "-f", "-",
-                               stdin=text)
+    done = cluster.try_kubectl("apply", "--server-side", "--dry-run=server", "--validate=strict",
+                               "--warnings-as-errors", "-f", "-", stdin=text)
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == len(wanted), done.stdout
 
@@ -79,7 +79,8 @@ def try_it(cluster, notes):
     """Does what the notes say, up to where they watch."""
     commands = notes[notes.index("  echo '{"):notes.index("  kubectl -n default get jobrun try-it -w")]
     environment = {**os.environ, "KUBECONFIG": cluster.server.kubeconfig, "PATH": f"{bin_dir()}:{os.environ['PATH']}"}
-    done = subprocess.run(["bash", "-euc", commands], env=environment, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(["bash", "-euc", commands], env=environment, timeout=60, capture_output=True, text=True,
+                          check=False)
     assert done.returncode == 0, done.stderr
     status = cluster.rest.get(f"{RUNS}/try-it").body["status"]
     assert status["phase"] == "Running" and status["lastHeartbeatAt"] > status["claimedAt"]
@@ -131,7 +132,8 @@ def test_a_resource_that_was_applied_by_hand_is_taken_over_as_documented(cluster
     """docs/install.md gives these two commands."""
     cluster.kubectl("delete", "crd", "jobruns.jobrun.dev", "--ignore-not-found")
     cluster.kubectl("apply", "--server-side", "-f", str(ROOT / "crds/jobruns.yaml"))
-    refused = cluster.chart.helm("install", RELEASE, CHART, "--namespace", NAMESPACE, kubeconfig=cluster.server.kubeconfig)
+    refused = cluster.chart.helm("install", RELEASE, CHART, "--namespace", NAMESPACE,
+                                 kubeconfig=cluster.server.kubeconfig)
     assert refused.returncode != 0 and "jobruns.jobrun.dev" in refused.stderr
     cluster.kubectl("label", "crd", "jobruns.jobrun.dev", "app.kubernetes.io/managed-by=Helm")
     cluster.kubectl("annotate", "crd", "jobruns.jobrun.dev", f"meta.helm.sh/release-name={RELEASE}",
@@ -141,13 +143,14 @@ def test_a_resource_that_was_applied_by_hand_is_taken_over_as_documented(cluster
 
 
 def test_a_tenant_with_no_right_in_the_cluster_s_scope_installs_it(cluster):
-    """Namespaced mode, by somebody who is nothing but `admin` of some namespaces, and may give what the controller needs."""
+    """Namespaced mode, by somebody who is only `admin` of some namespaces and may give what the controller needs."""
     namespaces = (NAMESPACE, "team-a", "team-b")
     needed = cluster.chart.objects("namespaced").one("Role", RELEASE + "-own")["rules"]
     watched = next(each["rules"] for each in cluster.chart.objects("namespaced").all("Role")
                    if each["metadata"]["namespace"] == "team-a")
     cluster.service_account("default", "tenant")
-    cluster.create("/apis/rbac.authorization.k8s.io/v1/clusterroles", {"metadata": {"name": "may-give"}, "rules": needed + watched})
+    cluster.create("/apis/rbac.authorization.k8s.io/v1/clusterroles",
+                   {"metadata": {"name": "may-give"}, "rules": needed + watched})
     for namespace in namespaces:
         for role in ("admin", "may-give"):
             cluster.create(f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/rolebindings", {
