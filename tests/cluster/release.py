@@ -62,13 +62,16 @@ class Release:
                      lambda: len(pods := self.ready_pods()) == count == len(self.pods()) and pods, READY_SECONDS_MAX)
 
     def leader(self):
-        """The name of the pod that holds the Lease (or its uid, if it is gone); None when nobody does."""
+        """The name of the pod that leads; None when none of these pods does."""
+        holder = self.holder()
+        return next((name for name, pod in self.pods().items() if pod["metadata"]["uid"] == holder), None)
+
+    def holder(self):
+        """The uid of the pod that holds the Lease; None when nobody does."""
         reply = self._rest.get(f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/{NAME}")
         lease = reply.body["spec"] if reply.code == 200 else {}
         holder = lease.get("holderIdentity")
-        if not holder or _age(lease["renewTime"]) >= lease["leaseDurationSeconds"]:
-            return None
-        return next((name for name, pod in self.pods().items() if pod["metadata"]["uid"] == holder), holder)
+        return holder if holder and _age(lease["renewTime"]) < lease["leaseDurationSeconds"] else None
 
     def await_leader(self, besides=None, seconds=40):
         return until(lambda: f"a leader other than {besides}; it is {self.leader()}",

@@ -62,8 +62,8 @@ def control_plane(folder):
         "controller-manager": [
             "kube-controller-manager", f"{client}:kube-controller-manager.kubeconfig",
             "--use-service-account-credentials", f"--service-account-private-key-file={pki}/sa.key",
-            f"--root-ca-file={pki}/ca.crt", "--leader-elect=false", "--bind-address=127.0.0.1", "--node-monitor-period=2s",
-            f"--node-monitor-grace-period={NODE_GRACE_SECONDS}s"],
+            f"--root-ca-file={pki}/ca.crt", "--leader-elect=false", "--bind-address=127.0.0.1",
+            "--node-monitor-period=2s", f"--node-monitor-grace-period={NODE_GRACE_SECONDS}s"],
         "scheduler": ["kube-scheduler", f"{client}:kube-scheduler.kubeconfig", "--leader-elect=false",
                       "--bind-address=127.0.0.1"],
         "coredns": ["coredns", "-conf", f"{folder}/Corefile"],
