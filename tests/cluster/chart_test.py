@@ -45,9 +45,8 @@ def living(crew):
 
 
 def scrape(crew, worker, pod=None):
-    """The metrics of one replica, as a pod of another namespace sees them by the Service's name."""
-    host = f"{releases.NAME}-metrics.{releases.NAMESPACE}.svc"
-    host = pod["status"]["podIP"] if pod else host
+    """The metrics of this replica, or of one that the Service's name leads to, as a worker's pod gets them."""
+    host = pod["status"]["podIP"] if pod else f"{releases.NAME}-metrics.{releases.NAMESPACE}.svc"
     return Metrics(crew.inside(worker, "curl", "--silent", "--fail", "--max-time", "5", f"http://{host}:8080/metrics"))
 
 
@@ -68,6 +67,11 @@ def test_a_disruption_budget_keeps_one_of_them(release, rest):
     path = f"/apis/policy/v1/namespaces/{releases.NAMESPACE}/poddisruptionbudgets/{releases.NAME}"
     assert rest.get(path).code == 200
     until("the budget allows one disruption", lambda: rest.get(path).body["status"].get("disruptionsAllowed") == 1, 30)
+    leader = release.leader()
+    (standby,) = set(release.pods()) - {leader}
+    assert [release.evict(pod).code for pod in (leader, standby)] == [201, 429]
+    release.await_ready()
+    release.await_leader(besides=leader)
 
 
 def test_every_replica_is_scraped_through_the_service_and_one_leads(release, crew, living):
