@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """A real Kubernetes cluster of two nodes on this machine, without a container engine: its pods are real containers.
 
-  cluster.py up [DIR]               builds what is missing, starts, and returns when everything is ready
+  cluster.py up [DIR]               builds what is missing, starts, and returns when everything is ready; a cluster
+                                    that is there is ended first
   cluster.py down [DIR]             ends it and removes DIR; also what a failed `up` left
   cluster.py import DIR FILE…       makes images (docker-archives) known to both nodes; nothing is ever pulled
   cluster.py kubectl|helm DIR …     these programs, in the cluster's network
@@ -249,7 +250,7 @@ def main(arguments):
     cluster = Cluster(arguments[1] if len(arguments) > 1 else ROOT / "build/cluster", die_with_parent=False)
     try:
         return verb(cluster, arguments[2:])
-    except (node.NodeError, FileNotFoundError) as error:
+    except (node.NodeError, OSError) as error:
         print(f"cluster: {error}", file=sys.stderr)
         return 1
     except Unavailable as error:

@@ -121,6 +121,11 @@ def test_cgroups_are_removed_with_what_is_below_them(tmp_path):
     assert there and not list(pathlib.Path("/sys/fs/cgroup").glob(f"**/{name}"))
 
 
+def test_a_cluster_that_is_not_there_is_named(tmp_path):
+    done = run("kubectl", tmp_path, "get", "pods")
+    assert done.returncode == 1 and f"there is no cluster in {tmp_path}" in done.stderr
+
+
 def test_without_root_it_says_so(tmp_path):
     done = run("up", tmp_path / "it", user=65534, cwd="/")
     assert done.returncode == 77 and "NO CLUSTER: it needs root" in done.stderr

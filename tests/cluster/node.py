@@ -30,7 +30,10 @@ class Node:
     @property
     def pid(self):
         """Of the node's first process, as seen from here."""
-        return int((self.folder / "pid").read_text())
+        try:
+            return int((self.folder / "pid").read_text())
+        except FileNotFoundError:
+            raise NodeError(f"there is no cluster in {self._cluster}; ./dev cluster up begins one") from None
 
     def begin(self, nodes, spawn):
         """Starts the first process in new namespaces; it waits there for its network if it is not node 1."""
@@ -60,8 +63,8 @@ class Node:
             os.kill(pid, signal.SIGKILL)
             while _is_running(pid):
                 time.sleep(0.05)
-        except (FileNotFoundError, ProcessLookupError):
-            pass
+        except (FileNotFoundError, ProcessLookupError, NodeError):
+            pass  # It never began, or has ended.
 
     def plug_in(self, first):
         """The cable from this node to the bridge of the first one."""
