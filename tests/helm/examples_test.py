@@ -27,8 +27,8 @@ def one(name, kind):
 
 @pytest.fixture(scope="module")
 def space(cluster):
-    """The chart's release, and the examples applied to a namespace for restricted pods."""
-    cluster.install("jobrun", "jobrun-system")
+    """The plain manifest, and the examples applied to a namespace for restricted pods."""
+    cluster.kubectl("apply", "--server-side", "--warnings-as-errors", "-f", str(ROOT / "manifests/install.yaml"))
     cluster.await_runs()
     cluster.namespace("work", **{f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")})
     for name in ("worker.yaml", "cronjob.yaml"):

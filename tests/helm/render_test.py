@@ -78,9 +78,9 @@ def test_arguments_of_namespaced_mode(chart):
 
 def test_arguments_of_secure_metrics(chart):
     render = chart.objects("secure-metrics")
-    assert {"--metrics-secure", "--metrics-cert-path=/etc/jobrun/metrics-certs", "--metrics-bind-address=:8443"} <= set(
+    assert {"--metrics-secure", "--metrics-cert-path=/etc/jobrun-metrics-certs", "--metrics-bind-address=:8443"} <= set(
         render.arguments())
-    assert {"name": "metrics-certs", "mountPath": "/etc/jobrun/metrics-certs", "readOnly": True} in render.container()[
+    assert {"name": "metrics-certs", "mountPath": "/etc/jobrun-metrics-certs", "readOnly": True} in render.container()[
         "volumeMounts"]
     self_signed = chart.objects({"metrics": {"secure": True}})
     assert "--metrics-secure" in self_signed.arguments()
@@ -127,6 +127,13 @@ def test_the_configuration_is_a_directory_that_is_reloaded(chart, default):
     assert yaml.safe_load(default.config()) == {}
     values = chart.values("everything")
     assert yaml.safe_load(chart.objects(values).config()) == values["config"]
+
+
+@pytest.mark.parametrize("variant", ALL_VARIANTS)
+def test_no_volume_is_mounted_inside_another(chart, variant):
+    """A runtime can't make a directory for it in a read-only volume."""
+    paths = [each["mountPath"].rstrip("/") + "/" for each in chart.objects(variant).container()["volumeMounts"]]
+    assert not [(inner, outer) for inner in paths for outer in paths if inner != outer and inner.startswith(outer)]
 
 
 def test_only_what_a_reload_does_not_apply_restarts_the_pods(chart, default):

@@ -7,7 +7,7 @@ import pathlib
 from controller import Controller
 
 # Replaced: no other test may be in the way of a port, and there is no kubelet that would mount a file.
-_OF_THE_MACHINE = ("--config=", "--metrics-bind-address=", "--health-probe-bind-address=")
+_OF_THE_MACHINE = ("--config=", "--metrics-bind-address=", "--health-probe-bind-address=", "--metrics-cert-path=")
 _numbers = itertools.count(1)
 
 
@@ -23,20 +23,19 @@ class Replicas:
         self.account = self.render.pod()["spec"]["serviceAccountName"]
         self.running = []
 
-    def start(self, wait=True):
-        """One more replica; ready, unless `wait` is False."""
+    def start(self, *further_flags):
+        """One more replica, ready."""
         name = f"{self.release}-{next(_numbers)}"
         pod = self.cluster.pod(self.namespace, name, self.render.pod())
         self.config_path(name).write_text(self.render.config())
         flags = [each for each in self.render.arguments() if not each.startswith(_OF_THE_MACHINE)]
         replica = Controller(
             self.dir / f"{name}.log", self.cluster.kubeconfig(self.namespace, self.account, pod),
-            "--config", self.config_path(name), *flags,
+            "--config", self.config_path(name), *flags, *further_flags,
             environment={"POD_NAME": name, "POD_NAMESPACE": self.namespace, "POD_UID": pod["metadata"]["uid"]})
         replica.pod = pod
         self.running.append(replica)
-        replica.start(wait)
-        return replica.await_ready() if wait else replica
+        return replica.start().await_ready()
 
     def config_path(self, name):
         return self.dir / f"{name}.yaml"

@@ -66,12 +66,12 @@ def resource(cluster):
     return cluster.rest.get(f"{CRDS}/jobruns.jobrun.dev")
 
 
-def gone(cluster):
+def gone(cluster, release=RELEASE):
     """Everything of the release that was in the cluster is there no more, the resource aside."""
     kinds = "clusterroles,clusterrolebindings,roles,rolebindings,serviceaccounts,configmaps,deployments,services," \
             "poddisruptionbudgets,flowschemas,prioritylevelconfigurations,validatingadmissionpolicies," \
             "validatingadmissionpolicybindings"
-    left = cluster.kubectl("get", kinds, "-A", "-o", "name", "-l", f"app.kubernetes.io/instance={RELEASE}")
+    left = cluster.kubectl("get", kinds, "-A", "-o", "name", "-l", f"app.kubernetes.io/instance={release}")
     return left == ""
 
 
@@ -140,6 +140,21 @@ def test_a_resource_that_was_applied_by_hand_is_taken_over_as_documented(cluster
                     f"meta.helm.sh/release-namespace={NAMESPACE}")
     cluster.install(RELEASE, NAMESPACE)
     cluster.uninstall(RELEASE, NAMESPACE)
+
+
+def test_releases_of_several_teams_stand_side_by_side(cluster):
+    """Each with its own name, policy and FlowSchemas; what is shared comes with the first."""
+    cluster.install(RELEASE, NAMESPACE, {"watch": {"namespaces": ["team-a"]}})
+    second = {"watch": {"namespaces": ["team-b"]}, "crds": {"enabled": False}, "userRoles": {"create": False}}
+    cluster.install("team-b-jobrun", NAMESPACE, second)
+    names = cluster.kubectl("get", "validatingadmissionpolicies,deployments,roles", "-A", "-o", "name", "-l",
+                            "app.kubernetes.io/part-of=jobrun").split()
+    assert {name.rpartition("/")[2] for name in names} == {
+        RELEASE, f"{RELEASE}-own", "team-b-jobrun", "team-b-jobrun-own"}
+    cluster.uninstall(RELEASE, NAMESPACE)
+    assert resource(cluster).code == 200 and not gone(cluster, "team-b-jobrun")
+    cluster.uninstall("team-b-jobrun", NAMESPACE)
+    assert gone(cluster, "team-b-jobrun")
 
 
 def test_a_tenant_with_no_right_in_the_cluster_s_scope_installs_it(cluster):

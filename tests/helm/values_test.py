@@ -137,6 +137,12 @@ def test_an_empty_section_is_as_good_as_none(chart, path):
     assert chart.text(merged(enabled, nested(path, None))) == chart.text(enabled)
 
 
+def test_single_fields_of_a_default_can_be_taken_out(chart):
+    ids = {"podSecurityContext": {"runAsUser": None, "runAsGroup": None, "fsGroup": None}}
+    assert chart.objects(ids).pod()["spec"]["securityContext"] == {
+        "runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+
+
 @pytest.mark.parametrize("path", ["image", "image.repository", "metrics.service", "replicas", "log.level", "crds.keep"])
 def test_a_default_can_not_be_taken_away(chart, path):
     *_, last = path.split(".")
