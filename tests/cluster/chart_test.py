@@ -248,6 +248,8 @@ def lead_from(release, node):
 
 
 def test_uninstalling_keeps_the_resource_and_every_run(release, rest, crew, living):
+    crew.start("unwatched", heartbeat=SHORT)
+
     def runs():
         reply = rest.get(f"/apis/jobrun.dev/v1/namespaces/{NAMESPACE}/jobruns")
         assert reply.code == 200, reply
@@ -258,3 +260,14 @@ def test_uninstalling_keeps_the_resource_and_every_run(release, rest, crew, livi
     assert runs() == before and len(before) > len(living)
     deployment = f"/apis/apps/v1/namespaces/{releases.NAMESPACE}/deployments/{releases.NAME}"
     assert rest.get(deployment).code == 404 and not release.pods()
+
+
+def test_another_installation_takes_the_runs_over(release, crew, living):
+    still_there = [run for run in living if crew.status(run)["phase"] == "Running"]
+    assert still_there and not release.pods()
+    crew.signal("unwatched", "HUP")
+    release.install()
+    release.await_ready()
+    # Nobody had released the first one's Lease. And after a time in which nobody looked a run gets two intervals more.
+    assert_silent(crew, "unwatched", late_seconds_max=LATE_SECONDS_MAX + LEASE_SECONDS + 2 * SHORT["intervalSeconds"])
+    crew.assert_alive(*still_there)

@@ -59,7 +59,8 @@ def rest(cluster):
 @pytest.fixture(scope="session")
 def release(cluster, rest, tmp_path_factory):
     """The chart, installed, with both replicas ready and one of them leading."""
-    installed = Release(cluster, rest).install(tmp_path_factory.mktemp("release"))
+    installed = Release(cluster, rest, tmp_path_factory.mktemp("release"))
+    installed.install()
     installed.await_ready()
     installed.await_leader()
     return installed

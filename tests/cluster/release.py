@@ -19,18 +19,17 @@ READY_SECONDS_MAX = 90
 class Release:
     """The Helm release `jobrun`. `rest` is an administrator's client."""
 
-    def __init__(self, cluster, rest):
+    def __init__(self, cluster, rest, folder):
         self._cluster, self._rest = cluster, rest
-
-    def install(self, folder):
-        self._cluster.apply(namespace(NAMESPACE))
-        values = folder / "values.json"
-        values.write_text(json.dumps({
+        self._values = folder / "values.json"
+        self._values.write_text(json.dumps({
             "image": {"repository": "jobrun", "tag": "dev", "pullPolicy": "Never"}, "config": CONFIG,
             # Workers are pods here, and claim under their own names: so that can be held to.
             "admissionPolicy": {"matchWorkerPod": True}}))
-        self._helm("install", str(CHART), f"--values={values}")
-        return self
+
+    def install(self):
+        self._cluster.apply(namespace(NAMESPACE))
+        self._helm("install", str(CHART), f"--values={self._values}")
 
     def upgrade(self, *settings):
         self._helm("upgrade", str(CHART), "--reuse-values", *(f"--set={each}" for each in settings))
