@@ -2,7 +2,8 @@
 # worker.sh RUN NAME BEATS: a worker in sh and curl. Claims the JobRun, heartbeats once a second, finishes it.
 #   BEATS  how many heartbeats the work takes; `forever`: it never ends; `none`: nor does it ever heartbeat
 # $API_SERVER is the server's URL, $CREDENTIALS a folder with `token` and `ca.crt`, $NAMESPACE the run's namespace; the
-# defaults are those of a pod. $INTERVAL is the time between heartbeats in seconds.
+# defaults are those of a pod. $INTERVAL is the time between heartbeats in seconds. $POD_NAME and $POD_UID name the pod
+# that this runs in, if it is one (the downward API), so that the controller can see what becomes of it.
 # Exit codes: 0 finished; 64 usage; 65 fenced: the run is over or gone, so the work must stop; 73 claimed by another.
 set -eu
 
@@ -17,6 +18,8 @@ beats=$3
 credentials=${CREDENTIALS:-/var/run/secrets/kubernetes.io/serviceaccount}
 url=${API_SERVER:-https://kubernetes.default.svc}/apis/jobrun.dev/v1/namespaces/${NAMESPACE:-default}/jobruns/$1
 interval=${INTERVAL:-1}
+executor=
+[ -z "${POD_UID:-}" ] || executor=",\"executor\":{\"podName\":\"$POD_NAME\",\"podUID\":\"$POD_UID\"}"
 for file in token ca.crt; do
   [ -r "$credentials/$file" ] || usage "can't read $credentials/$file; set CREDENTIALS to the folder that has it"
 done
@@ -53,7 +56,7 @@ claim() {
       404) fenced "no such run" ;;
       *) say "no answer, or an error; trying again"; sleep "$interval"; continue ;;
     esac
-    status="{\"phase\":\"Running\",\"claimedAt\":\"$at\",\"claimedBy\":\"$name\"}"
+    status="{\"phase\":\"Running\",\"claimedAt\":\"$at\",\"claimedBy\":\"$name\"$executor}"
     code=$(patch_status "{\"metadata\":{\"resourceVersion\":\"$(version_of "$answer")\"},\"status\":$status}")
     case $code in
       200) say "claimed"; return ;;

@@ -51,8 +51,16 @@ fi
 
 rm -rf "$root/jobrun"
 git clone -q "$source" "$root/jobrun"
+# Its root is a real one, not chroot's: there nobody may make a user namespace, nor a cluster its nodes' mounts.
 inside() {
-  env -i HOME=/root PATH="$path" LANG=C.UTF-8 "${lent[@]}" chroot "$root" bash -c "cd /jobrun && $1"
+  # shellcheck disable=SC2016  # the inner shell expands these
+  env -i HOME=/root PATH="$path" LANG=C.UTF-8 "${lent[@]}" unshare --mount bash -ec '
+    mount --rbind "$0" "$0"
+    cd "$0"
+    pivot_root . .
+    umount -l .
+    cd /jobrun
+    exec bash -c "$1"' "$root" "$1"
 }
 lent=()
 while IFS= read -r name; do lent+=("$name=${!name}"); done < <(compgen -e | grep -iE '^((http|https|no|all)_proxy|GOPROXY|GONOSUMDB|GONOSUMCHECK|GOFLAGS|SSL_CERT_FILE|CURL_CA_BUNDLE)$')

@@ -4,19 +4,24 @@ import pathlib
 import subprocess
 
 _DAYS = "7"
-_SERVER_NAMES = "subjectAltName=DNS:localhost,DNS:kubernetes.default.svc,IP:127.0.0.1,IP:::1,IP:10.0.0.1"
+_SERVER_NAMES = ("DNS:localhost", "DNS:kubernetes.default.svc", "IP:127.0.0.1", "IP:::1", "IP:10.0.0.1")
 
 
-def create(directory):
+def create(directory, server_names=_SERVER_NAMES):
     """Makes ca, server, admin (of system:masters) and the service account key in `directory`, when not there."""
     directory = pathlib.Path(directory)
     if (directory / "admin.crt").exists():
         return
     directory.mkdir(parents=True, exist_ok=True)
     _openssl(directory, "req", "-x509", *_new_key("ca"), "-out", "ca.crt", "-days", _DAYS, "-subj", "/CN=jobrun-test-ca")
-    _issue(directory, "server", "/CN=kube-apiserver", _SERVER_NAMES)
+    server(directory, "server", "/CN=kube-apiserver", server_names)
     _openssl(directory, "genrsa", "-out", "sa.key", "2048")
     client(directory, "admin", ["system:masters"])
+
+
+def server(directory, name, subject, names):
+    """Makes NAME.crt and NAME.key of a server that has these names, as in `DNS:localhost`; a client's too."""
+    _issue(pathlib.Path(directory), name, subject, "subjectAltName=" + ",".join(names))
 
 
 def client(directory, user, groups=()):
