@@ -24,25 +24,52 @@ bool IsDone(int status) { return status == kHttpOk || status == kHttpCreated; }
 
 }  // namespace
 
+std::optional<Access> AccessReviews::Recall(const std::string& key, Mono now) {
+  if (const Mono* at = allowed_.Use(key)) {
+    if (now - *at < kAllowedMeanwhile) return Access::kAllowed;
+    allowed_.Erase(key);
+  }
+  if (const Refusal* refusal = refused_.Use(key)) {
+    if (now - refusal->at < kForbiddenFor) return refusal->access;
+    refused_.Erase(key);
+  }
+  return std::nullopt;
+}
+
+bool AccessReviews::MayAskAboutStranger(Mono now) {
+  const auto asked =
+      std::ranges::count_if(flights_, [](const auto& flight) { return flight.second.of_stranger; });
+  return static_cast<std::size_t>(asked) < kStrangersMax && strangers_.Take(now);
+}
+
+AccessReviews::Flight* AccessReviews::FlightOf(const std::string& key) {
+  const auto found = std::ranges::find_if(
+      flights_, [&key](const auto& flight) { return flight.second.key == key; });
+  return found == flights_.end() ? nullptr : &found->second;
+}
+
 void AccessReviews::Ask(std::string_view token, const WantedAccess& wanted, Mono now, Done done,
                         Effects& effects) {
   if (token.empty() || token.find('\n') != std::string_view::npos) {
     return done(Access::kUnauthenticated);
   }
-  std::string key = KeyOf(token, wanted);
-  if (const Remembered* known = remembered_.Use(key)) {
-    const Nanos counts = known->access == Access::kAllowed ? kAllowedFor : kForbiddenFor;
-    if (now - known->at < counts) return done(known->access);
+  Flight flight{.key = KeyOf(token, wanted), .wanted = wanted};
+  const std::optional<Access> known = Recall(flight.key, now);
+  if (known) done(*known);
+  const bool is_fresh = known != Access::kAllowed || now - *allowed_.Use(flight.key) < kAllowedFor;
+  if (known && is_fresh) return;
+  Flight* const same = FlightOf(flight.key);
+  if (known) {
+    if (same != nullptr) return;
+    flight.of_stranger = false;
+  } else if (same != nullptr) {
+    return same->waiting.push_back(std::move(done));
+  } else if (!MayAskAboutStranger(now)) {
+    return done(Access::kUnknown);
+  } else {
+    flight.waiting.push_back(std::move(done));
   }
-  const auto same = std::ranges::find_if(
-      flights_, [&key](const auto& flight) { return flight.second.key == key; });
-  if (same != flights_.end()) {
-    same->second.waiting.push_back(std::move(done));
-    return;
-  }
-  if (flights_.size() >= kInFlightMax) return done(Access::kUnknown);
-  Send({.key = std::move(key), .wanted = wanted, .waiting = {std::move(done)}}, kTokenReviewTarget,
-       WriteTokenReview(token), effects);
+  Send(std::move(flight), kTokenReviewTarget, WriteTokenReview(token), effects);
 }
 
 void AccessReviews::Send(Flight flight, std::string_view target, std::string body,
@@ -78,18 +105,19 @@ void AccessReviews::OnResponse(const Response& response, Mono now, Effects& effe
 }
 
 void AccessReviews::Settle(const Flight& flight, Access access, Mono now) {
-  remembered_.Erase(flight.key);
-  remembered_.Add(flight.key, {access, now});
+  allowed_.Erase(flight.key);
+  refused_.Erase(flight.key);
+  if (access == Access::kAllowed) {
+    allowed_.Add(flight.key, now);
+  } else {
+    refused_.Add(flight.key, {access, now});
+  }
   for (const Done& done : flight.waiting) done(access);
 }
 
-// No answer is no denial: who was allowed a while ago still is.
 void AccessReviews::OnFailed(const Flight& flight, const Response& response, Mono now,
                              Effects& effects) {
-  const Remembered* known = remembered_.Use(flight.key);
-  const bool was_allowed = known != nullptr && known->access == Access::kAllowed &&
-                           now - known->at < kAllowedWithoutAnswer;
-  for (const Done& done : flight.waiting) done(was_allowed ? Access::kAllowed : Access::kUnknown);
+  for (const Done& done : flight.waiting) done(Access::kUnknown);
   if (now < say_again_) return;
   say_again_ = now + kSayAgain;
   const bool lacks_right = response.status == kHttpForbidden;

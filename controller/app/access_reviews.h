@@ -3,13 +3,16 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "controller/app/lru_map.h"
 #include "controller/base/time.h"
 #include "controller/engine/io.h"
+#include "controller/engine/token_bucket.h"
 #include "controller/wire/access_review.h"
 
 namespace jobrun {
@@ -29,13 +32,16 @@ class AccessReviews {
   // authentication cache and denials; its permissions hold for five minutes).
   static constexpr Nanos kAllowedFor = std::chrono::minutes(1);
   static constexpr Nanos kForbiddenFor = std::chrono::seconds(10);
-  // While the API server can't be asked, a permission holds for so long: an outage is when metrics
-  // are needed.
-  static constexpr Nanos kAllowedWithoutAnswer = std::chrono::minutes(10);
-  // Answers remembered. Tokens are long, and few read metrics.
-  static constexpr std::size_t kRememberedMax = 64;
-  // Questions at the same time; more are answered kUnknown. Above what the server has connections.
-  static constexpr std::size_t kInFlightMax = 128;
+  // For so long an older permission counts while the API server is asked anew, whether it answers
+  // or not: an outage is when metrics are needed.
+  static constexpr Nanos kAllowedMeanwhile = std::chrono::minutes(10);
+  // Answers remembered, permissions and refusals apart: strangers must not push the others out.
+  static constexpr std::size_t kRememberedMax = 256;
+  // Questions about strangers: so many at the same time and so many a second, then so many at once.
+  // More are answered kUnknown. They share their connections with lists and must not fill them.
+  static constexpr std::size_t kStrangersMax = 8;
+  static constexpr double kStrangersPerSecond = 10;
+  static constexpr double kStrangersBurst = 20;
   // For each of the two requests: together within the usual scrape timeout of 10 s.
   static constexpr Nanos kDeadline = std::chrono::seconds(4);
   // Lines about reviews that failed come no more often.
@@ -52,7 +58,7 @@ class AccessReviews {
   void OnResponse(const Response& response, Mono now, Effects& effects);
 
  private:
-  struct Remembered {
+  struct Refusal {
     Access access{Access::kUnknown};
     Mono at{};
   };
@@ -60,15 +66,22 @@ class AccessReviews {
     std::string key{};
     WantedAccess wanted{};
     bool user_known{false};
+    bool of_stranger{true};
     std::vector<Done> waiting{};
   };
 
+  // What is remembered; nothing: ask.
+  [[nodiscard]] std::optional<Access> Recall(const std::string& key, Mono now);
+  [[nodiscard]] bool MayAskAboutStranger(Mono now);
+  [[nodiscard]] Flight* FlightOf(const std::string& key);
   void Send(Flight flight, std::string_view target, std::string body, Effects& effects);
   void Settle(const Flight& flight, Access access, Mono now);
   void OnFailed(const Flight& flight, const Response& response, Mono now, Effects& effects);
 
   RequestId next_id_{RequestId{1} << 62U};
-  LruMap<std::string, Remembered, std::hash<std::string>> remembered_{kRememberedMax};
+  LruMap<std::string, Mono, std::hash<std::string>> allowed_{kRememberedMax};  // when it was said
+  LruMap<std::string, Refusal, std::hash<std::string>> refused_{kRememberedMax};
+  TokenBucket strangers_{kStrangersPerSecond, kStrangersBurst};
   std::unordered_map<RequestId, Flight> flights_;
   Mono say_again_{};
 };

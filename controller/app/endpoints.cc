@@ -12,6 +12,10 @@ namespace {
 // Prometheus 3 refuses a content type without the version.
 constexpr const char* kMetricsContentType = "text/plain; version=0.0.4; charset=utf-8";
 
+// Two questions to the API server and the answer itself; below the usual scrape timeout of 10 s.
+constexpr std::chrono::milliseconds kReviewedReplyDeadline{9'000};
+static_assert(kReviewedReplyDeadline > 2 * AccessReviews::kDeadline);
+
 struct Check {
   std::string name{};
   std::string problem{};  // empty: passed
@@ -182,8 +186,9 @@ Result<std::vector<std::unique_ptr<HttpServer>>> StartServers(std::vector<Listen
     const auto address = ParseBindAddress(listener.address);
     if (!address) return address.error();
     const bool secure = listener.tls != nullptr;
-    auto server = HttpServer::Start(
-        *address, {.routes = std::move(listener.routes), .tls = std::move(listener.tls)});
+    HttpService service{.routes = std::move(listener.routes), .tls = std::move(listener.tls)};
+    if (secure) service.limits.reply_deadline = kReviewedReplyDeadline;
+    auto server = HttpServer::Start(*address, std::move(service));
     if (!server) return server.error();
     log.Write({.level = LogLevel::kInfo,
                .message = "serving " + listener.what,

@@ -48,7 +48,7 @@ struct HttpLimits {
       8192};  // request line included; kubelet and Prometheus send a few hundred
   std::size_t connections_max{64};  // one more, and the oldest that waits for its client is cut
   std::chrono::milliseconds request_deadline{
-      10'000};  // first byte of a request to the last of its header
+      10'000};  // first byte of a request to the last of its header; with TLS also to shake hands
   std::chrono::milliseconds reply_deadline{2'000};   // for the handler
   std::chrono::milliseconds write_deadline{10'000};  // for the client to take the reply
   std::chrono::milliseconds idle_deadline{

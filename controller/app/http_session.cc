@@ -33,9 +33,9 @@ ServerReply Plain(int status, std::string body) {
 
 // "/metrics?a=b" and "http://host/metrics?a=b" as path and query.
 HttpQuery ParseTarget(std::string_view target) {
-  constexpr std::string_view kScheme = "http://";
-  if (target.starts_with(kScheme)) {
-    const std::size_t slash = target.find('/', kScheme.size());
+  const std::size_t scheme = target.find("://");
+  if (scheme != std::string_view::npos && !target.starts_with('/')) {
+    const std::size_t slash = target.find('/', scheme + 3);
     target = slash == std::string_view::npos ? "/" : target.substr(slash);
   }
   const std::size_t mark = target.find('?');
@@ -189,6 +189,7 @@ void HttpSession::Write(const ServerReply& reply) {
   out_ += "\r\nContent-Length: " + std::to_string(reply.body.size());
   out_ += "\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff";
   if (reply.status == 405) out_ += "\r\nAllow: GET, HEAD";
+  if (reply.status == 401) out_ += "\r\nWWW-Authenticate: Bearer";
   out_ += keep_alive_ ? "\r\nConnection: keep-alive\r\n\r\n" : "\r\nConnection: close\r\n\r\n";
   if (!head_) out_ += reply.body;
 
@@ -204,8 +205,13 @@ void HttpSession::OnWritten() {
   if (keep_alive_) return AwaitRequest(server_.limits.idle_deadline);
   if (stream_.HasTls()) {
     stream_.Socket().expires_after(kLingerDeadline);
-    return stream_.ShutDown([self = shared_from_this()](const error_code&) {});
+    return stream_.ShutDown([self = shared_from_this()](const error_code&) { self->Close(); });
   }
+  Close();
+}
+
+void HttpSession::Close() {
+  stream_.DropTls();
   error_code ignored;
   stream_.Socket().socket().shutdown(tcp::socket::shutdown_send, ignored);
   stream_.Socket().expires_after(kLingerDeadline);

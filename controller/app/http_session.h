@@ -76,6 +76,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   }
   void Write(const ServerReply& reply);
   void OnWritten();
+  void Close();
   void Linger(std::size_t budget);
 
   HttpSessions& server_;

@@ -39,6 +39,9 @@ class HttpStream {
     tls_->async_shutdown(std::forward<Handler>(handler));
   }
 
+  // What still comes is read as it comes.
+  void DropTls() { tls_.reset(); }
+
   template <class Buffers, class Handler>
   void async_read_some(const Buffers& buffers, Handler&& handler) {
     if (tls_) return tls_->async_read_some(buffers, std::forward<Handler>(handler));

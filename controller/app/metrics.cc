@@ -161,11 +161,11 @@ void AppendProcess(std::vector<MetricFamily>& families, const ProcessStats& stat
 void AppendQueue(std::vector<MetricFamily>& families, const Snapshot& snapshot) {
   const auto seconds = [](Nanos time) { return std::chrono::duration<double>(time).count(); };
   const std::pair<MetricId, double> values[] = {
-      {MetricId::kQueueDepth, static_cast<double>(snapshot.queued)},
+      {MetricId::kQueueDepth, static_cast<double>(snapshot.waiting)},
       {MetricId::kUnfinishedWork, seconds(snapshot.unfinished)},
       {MetricId::kLongestRunning, seconds(snapshot.longest_running)},
       {MetricId::kReconcilesMax, snapshot.in_flight_max},
-      {MetricId::kActiveWorkers, static_cast<double>(snapshot.in_flight)}};
+      {MetricId::kActiveWorkers, static_cast<double>(snapshot.working)}};
   for (const auto& [id, value] : values) {
     const LabelRow& label = RowOf(id).labels.front();
     families.push_back(FamilyOf(

@@ -161,7 +161,7 @@ Result<std::vector<std::unique_ptr<HttpServer>>> Serve(const Flags& flags, Drive
   std::vector<Listener> listeners(2);
   listeners[0] = {.what = "metrics", .address = flags.metrics_address};
   listeners[1] = {.what = "probes", .address = flags.probe_address, .routes = ProbeRoutes(driver)};
-  if (flags.metrics_secure) {
+  if (flags.metrics_secure && flags.metrics_address != kNoServer) {
     CertificateFiles files;
     if (const std::string& folder = flags.metrics_certificate_path; !folder.empty()) {
       files = {folder + '/' + flags.metrics_certificate, folder + '/' + flags.metrics_key};

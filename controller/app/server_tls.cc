@@ -6,6 +6,7 @@
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
+#include <sys/stat.h>
 
 #include <array>
 #include <cerrno>
@@ -49,6 +50,9 @@ std::shared_ptr<SSL_CTX> NewContext() {
   return context;
 }
 
+// Nobody is there to be asked.
+int NoPassphrase(char*, int, int, void*) { return -1; }
+
 Memory MemoryOf(const std::string& text) {
   return Memory(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
 }
@@ -57,30 +61,30 @@ Memory MemoryOf(const std::string& text) {
 std::string UseCertificates(SSL_CTX* context, const std::string& pem) {
   const Memory memory = MemoryOf(pem);
   for (int number = 0;; ++number) {
-    Certificate certificate(PEM_read_bio_X509(memory.get(), nullptr, nullptr, nullptr));
+    Certificate certificate(PEM_read_bio_X509(memory.get(), nullptr, NoPassphrase, nullptr));
     if (!certificate) {
       const bool at_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
       const std::string error = TakeError();
       if (number > 0 && at_end) return {};
       return at_end ? "expected a certificate in PEM" : "a broken certificate: " + error;
     }
-    const bool used = number == 0
-                          ? SSL_CTX_use_certificate(context, certificate.get()) == 1
-                          : SSL_CTX_add1_chain_cert(context, certificate.get()) == 1;
+    const bool used = number == 0 ? SSL_CTX_use_certificate(context, certificate.get()) == 1
+                                  : SSL_CTX_add1_chain_cert(context, certificate.get()) == 1;
     if (!used) return TakeError();
   }
 }
 
 std::string UseKey(SSL_CTX* context, const std::string& pem) {
   const Memory memory = MemoryOf(pem);
-  // No passphrase: nobody is there to be asked.
-  const auto no_passphrase = [](char*, int, int, void*) { return -1; };
-  const Key key(PEM_read_bio_PrivateKey(memory.get(), nullptr, no_passphrase, nullptr));
+  const Key key(PEM_read_bio_PrivateKey(memory.get(), nullptr, NoPassphrase, nullptr));
   if (!key) {
     TakeError();
     return "expected a private key in PEM, without a passphrase";
   }
-  if (SSL_CTX_use_PrivateKey(context, key.get()) == 1) return {};
+  // The first compares it with a certificate for the same kind of key only.
+  if (SSL_CTX_use_PrivateKey(context, key.get()) == 1 && SSL_CTX_check_private_key(context) == 1) {
+    return {};
+  }
   TakeError();
   return "the key does not belong to the certificate";
 }
@@ -123,6 +127,14 @@ std::shared_ptr<SSL_CTX> SelfSigned() {
   return made ? context : nullptr;
 }
 
+// Changes with every new content, also when a mounted Secret is swapped: that makes other files.
+ServerTls::Stamp StampOf(const std::string& path) {
+  struct stat status{};
+  if (stat(path.c_str(), &status) != 0) return {};
+  return {static_cast<std::int64_t>(status.st_ino), status.st_size, status.st_mtim.tv_sec,
+          status.st_mtim.tv_nsec};
+}
+
 }  // namespace
 
 Result<ServerTls::Pair> ServerTls::Read() const {
@@ -146,6 +158,8 @@ Result<std::shared_ptr<SSL_CTX>> ServerTls::Make(const Pair& pair) const {
 }
 
 void ServerTls::LookAgain() {
+  const std::array<Stamp, 2> stamps = {StampOf(files_.certificate), StampOf(files_.key)};
+  if (std::exchange(stamps_, stamps) == stamps && stamps[0] != Stamp{}) return;
   const Result<Pair> pair = Read();
   if (pair && *pair == seen_) return complaint_.clear();
   if (pair) seen_ = *pair;

@@ -4,6 +4,8 @@
 
 #include <openssl/ssl.h>
 
+#include <array>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -29,6 +31,9 @@ class ServerTls {
   // now. While they hold a mistake the one before it is shown; that is said once. One thread.
   [[nodiscard]] std::shared_ptr<SSL_CTX> Context();
 
+  // Of a file: its number, size and time of change; all 0 without one.
+  using Stamp = std::array<std::int64_t, 4>;
+
  private:
   ServerTls(CertificateFiles files, LogSink& log) : files_(std::move(files)), log_(log) {}
 
@@ -43,7 +48,8 @@ class ServerTls {
 
   CertificateFiles files_;
   LogSink& log_;
-  Pair seen_{};  // what the files had last, good or bad
+  std::array<Stamp, 2> stamps_{};  // of the files when they were last read
+  Pair seen_{};                    // what they had then, good or bad
   std::string complaint_{};
   std::shared_ptr<SSL_CTX> context_{};
 };

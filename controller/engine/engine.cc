@@ -342,7 +342,7 @@ Snapshot Engine::Impl::TakeSnapshot() const {
   snapshot.breaker_open_for_all = breaker.IsOpenForAll();
   snapshot.queued = reaper.Queued() + outbox.Queued();
   snapshot.in_flight = WritesInFlight();
-  reaper.TakeUnfinished(snapshot);
+  reaper.TakeWork(snapshot);
   snapshot.synced = Synced();
   return snapshot;
 }

@@ -15,6 +15,7 @@ namespace {
 // Names of bad objects remembered so that each is reported once; beyond that many they are only
 // counted.
 constexpr std::size_t kReportedMax = 10000;
+constexpr std::uint64_t kSkewSampled = 8;
 // The API server cuts creationTimestamp to the second.
 constexpr std::chrono::seconds kStampResolution{1};
 // Two stamps less than a second apart are the claim's own. A worker that beats by Lease beats in
@@ -73,8 +74,12 @@ Intake::Seen Intake::Observe(const ObservedRun& run, Source source, std::uint8_t
   const bool first = is_new || (phase_before == Phase::kPending && run.phase != Phase::kPending);
   if (first) NoteStart(record, run, !is_new && source != Source::kList);
   const std::uint64_t beat_before = record.heartbeat;
+  const Silence since_before = record.since;
   NoteHeartbeat(record, run, first, is_new && source == Source::kList);
-  if (record.heartbeat != beat_before && source == Source::kWatch) NoteSkew(run);
+  if (source == Source::kWatch && record.heartbeat != beat_before) {
+    if (beaten_before && !first) NoteGap(record, record.since - since_before);
+    NoteSkew(record, run);
+  }
   const bool details_are_new = NoteDetails(record, run);
   NoteDispute(record, run, is_new);
   return {.slot = slot,
@@ -179,26 +184,26 @@ void Intake::NoteHeartbeat(RunRecord& record, const ObservedRun& run, bool first
   const std::uint64_t heartbeat = HashOfText(run.last_heartbeat_at);
   if (heartbeat == record.heartbeat && !first) return;
   record.heartbeat = heartbeat;
-  const bool again = record.has_beaten && !first;
   if (!record.has_beaten) record.has_beaten = IsBeat(run, core_.PolicyOf(record).heartbeat_source);
   if (!record.has_beaten) return;
   record.suppressed = 0;
   // Where heartbeats are ignored the time since the claim counts on.
   if (core_.PolicyOf(record).heartbeat_mode == HeartbeatMode::kIgnored) return;
-  const Silence mark = listed ? MarkOfBeat(run) : core_.Mark();
-  if (again) NoteGap(record, mark - record.since);
-  record.since = mark;
+  record.since = listed ? MarkOfBeat(run) : core_.Mark();
 }
 
 void Intake::NoteGap(const RunRecord& record, Nanos gap) {
+  if (core_.PolicyOf(record).heartbeat_mode == HeartbeatMode::kIgnored) return;
   const LaneIndex lane = core_.LabelOf(record);
   if (core_.heartbeat_gaps.size() <= lane) core_.heartbeat_gaps.resize(lane + std::size_t{1});
   core_.heartbeat_gaps[lane].Observe(kGapBounds, std::chrono::duration<double>(gap).count());
 }
 
 // How far the worker's clock is from the API server's at least: the server's is known to lie
-// between two bounds. For people; nothing is judged by it.
-void Intake::NoteSkew(const ObservedRun& run) {
+// between two bounds. For people; nothing is judged by it. One heartbeat in so many is looked at,
+// which their hash decides: reading a timestamp takes as long as all the rest.
+void Intake::NoteSkew(const RunRecord& record, const ObservedRun& run) {
+  if (record.heartbeat % kSkewSampled != 0) return;
   const ServerInterval& server = core_.now.server;
   const auto beat = ParseRfc3339(run.last_heartbeat_at);
   if (!beat || !server.Known()) return;

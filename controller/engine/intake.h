@@ -50,7 +50,7 @@ class Intake {
   void NoteHeartbeat(RunRecord& record, const ObservedRun& run, bool first, bool listed);
   [[nodiscard]] Silence MarkOfBeat(const ObservedRun& run) const;
   void NoteGap(const RunRecord& record, Nanos gap);
-  void NoteSkew(const ObservedRun& run);
+  void NoteSkew(const RunRecord& record, const ObservedRun& run);
   void Recount(const RunRecord& record, std::int64_t by);
   [[nodiscard]] bool NoteDetails(RunRecord& record, const ObservedRun& run);
   void NoteProgress(RunDetails& details, std::string_view progress);

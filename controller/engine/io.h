@@ -83,11 +83,14 @@ struct Snapshot {
   std::uint64_t runs{0};       // records held
   std::uint64_t policies{0};   // distinct policies held
   std::uint64_t timers{0};     // armed
-  std::uint64_t queued{0};     // verdicts and visits that wait for a slot
+  std::uint64_t queued{0};     // verdicts, first visits and work on retries that wait for a slot
   std::uint64_t in_flight{0};  // requests without an answer yet
-  int in_flight_max{0};        // of verdicts and visits
-  Nanos unfinished{};          // how long those under way have taken, together
-  Nanos longest_running{};     // and the one that has taken longest
+  // Of verdicts and first visits alone.
+  std::uint64_t waiting{0};
+  std::uint64_t working{0};  // at most so many as this:
+  int in_flight_max{0};
+  Nanos unfinished{};       // how long those under way have taken, together
+  Nanos longest_running{};  // and the one that has taken longest
   SkewCounts worker_clock_skew{};
   bool synced{false};
   bool leading{true};  // it may write

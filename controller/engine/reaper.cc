@@ -232,6 +232,7 @@ void Reaper::Pump() {
     queue_.Pop();
     record.queued = false;
     Observe(Metric::kQueueWait, core_.now.mono - since);
+    AttemptOf(slot).begun = core_.now.mono;
     Begin(slot);
   }
   while (in_flight_.size() < FlightsMax() && queue_.Empty() && !visits_.empty() &&
@@ -262,7 +263,6 @@ void Reaper::Begin(Slot slot) {
   if (GateShut(slot, *reap)) return;
   Attempt& attempt = AttemptOf(slot);
   attempt.due = core_.now.mono - reap->overdue;
-  attempt.begun = core_.now.mono;
   if (NeedOfLease(slot, reap->reason) != Leases::Need::kNothing) {
     return SeeToLease(slot, reap->reason);
   }

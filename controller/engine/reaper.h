@@ -60,8 +60,8 @@ class Reaper {
 
   [[nodiscard]] std::size_t InFlight() const { return in_flight_.size(); }
   [[nodiscard]] std::size_t Queued() const { return queue_.Size() + visits_.size(); }
-  // Adds how long those under way have taken.
-  void TakeUnfinished(Snapshot& snapshot) const;
+  // Adds how many verdicts and first visits wait and are under way, and for how long those are.
+  void TakeWork(Snapshot& snapshot) const;
   // When Pump could send more than now; nothing when only an answer can tell.
   [[nodiscard]] std::optional<Mono> NextWake() const;
   // Why no write succeeds, empty when they do.

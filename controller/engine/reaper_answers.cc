@@ -30,7 +30,9 @@ bool TellsOfRights(int status) {
 void Reaper::OnResponse(const Response& response) {
   const Flight flight = in_flight_.extract(response.id).mapped();
   if (response.status == kHttpOk && RightOf(flight.doing) == problem_of_) problem_.clear();
-  if (!core_.store.Holds(flight.slot, flight.uid)) return;
+  if (!core_.store.Holds(flight.slot, flight.uid)) {
+    return Observe(Metric::kWork, core_.now.mono - flight.begun);
+  }
   if (flight.doing == Doing::kWritingVisit) {
     OnVisited(flight, response);
     return;
@@ -164,6 +166,7 @@ Reaper::Next Reaper::OnRefused(const Flight& flight, const Response& response) {
   AttemptOf(flight.slot).read_first = true;
   if (response.status == kHttpTooManyRequests) {
     Throttle(response);
+    core_.CountOne(Metric::kQueueRetries, 0, 0);
     return Next::kJudge;
   }
   Report(flight, response);

@@ -25,7 +25,9 @@ void Reaper::Explain(Slot slot, Explanation& explanation) const {
   }
 }
 
-void Reaper::TakeUnfinished(Snapshot& snapshot) const {
+void Reaper::TakeWork(Snapshot& snapshot) const {
+  snapshot.waiting = Queued();
+  snapshot.working = InFlight();
   for (const auto& [id, flight] : in_flight_) {
     const Nanos took = core_.now.mono - flight.begun;
     snapshot.unfinished += took;

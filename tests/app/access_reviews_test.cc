@@ -92,10 +92,22 @@ TEST_F(AccessReviewsTest, APermissionIsRememberedForAMinute) {
   now_ += 1min - 1ns;
   Ask();
   EXPECT_THAT(Told(), ElementsAre(Access::kAllowed));
-  now_ += 1ns;
+  EXPECT_THAT(sent_, IsEmpty());
+}
+
+TEST_F(AccessReviewsTest, AnOlderOneCountsWhileItIsAskedForAnew) {
+  BecomesAllowed();
+  now_ += 1min;
   Ask();
-  EXPECT_THAT(Told(), IsEmpty());
-  EXPECT_EQ(sent_.size(), 1U);
+  Ask();
+  EXPECT_THAT(Told(), ElementsAre(Access::kAllowed, Access::kAllowed)) << "nobody waits";
+  ASSERT_EQ(sent_.size(), 1U);
+  Answer(201, kIsProm);
+  Answer(201, kYes);
+  now_ += 1min - 1ns;
+  Ask();
+  EXPECT_THAT(Told(), ElementsAre(Access::kAllowed));
+  EXPECT_THAT(sent_, IsEmpty()) << "it was said anew";
 }
 
 TEST_F(AccessReviewsTest, ARefusalForTenSeconds) {
@@ -131,12 +143,15 @@ TEST_F(AccessReviewsTest, TheSameQuestionIsAskedOnce) {
 
 TEST_F(AccessReviewsTest, WithoutAnAnswerAPermissionHoldsForTenMinutes) {
   BecomesAllowed();
-  now_ += 10min - 1ns;
+  now_ += 9min;
   Ask();
   Answer(0);
-  EXPECT_THAT(Told(), ElementsAre(Access::kAllowed));
+  now_ += 1min - 1ns;
+  Ask();
+  EXPECT_THAT(Told(), ElementsAre(Access::kAllowed, Access::kAllowed));
   now_ += 1ns;
   Ask();
+  EXPECT_THAT(Told(), IsEmpty()) << "it waits for the answer";
   Answer(503);
   EXPECT_THAT(Told(), ElementsAre(Access::kUnknown));
 }
@@ -161,7 +176,19 @@ TEST_F(AccessReviewsTest, ADenialEndsAPermission) {
   now_ += 11s;
   Ask();
   Answer(0);
-  EXPECT_THAT(Told(), ElementsAre(Access::kForbidden, Access::kForbidden, Access::kUnknown));
+  EXPECT_THAT(Told(), ElementsAre(Access::kAllowed, Access::kForbidden, Access::kUnknown));
+}
+
+TEST_F(AccessReviewsTest, StrangersPushNobodyOut) {
+  BecomesAllowed();
+  for (std::size_t i = 0; i <= AccessReviews::kRememberedMax; ++i) {
+    now_ += 100ms;
+    Ask("stranger " + std::to_string(i));
+    Answer(201, kIsNobody);
+  }
+  (void)Told();
+  Ask();
+  EXPECT_THAT(Told(), ElementsAre(Access::kAllowed));
 }
 
 TEST_F(AccessReviewsTest, AMissingRightIsToldOnceAMinute) {
@@ -177,11 +204,29 @@ TEST_F(AccessReviewsTest, AMissingRightIsToldOnceAMinute) {
   EXPECT_EQ(log_.size(), 2U);
 }
 
-TEST_F(AccessReviewsTest, QuestionsAtTheSameTimeAreBounded) {
-  for (std::size_t i = 0; i < AccessReviews::kInFlightMax; ++i) Ask("t" + std::to_string(i));
+TEST_F(AccessReviewsTest, QuestionsAboutStrangersAtTheSameTimeAreBounded) {
+  BecomesAllowed();
+  for (std::size_t i = 0; i < AccessReviews::kStrangersMax; ++i) Ask("t" + std::to_string(i));
   EXPECT_THAT(Told(), IsEmpty());
   Ask("one more");
   EXPECT_THAT(Told(), ElementsAre(Access::kUnknown));
+  now_ += 2min;
+  const std::size_t before = sent_.size();
+  Ask();
+  EXPECT_EQ(sent_.size(), before + 1) << "who is known is asked about all the same";
+}
+
+TEST_F(AccessReviewsTest, SoAreThoseInASecond) {
+  for (int i = 0; i < AccessReviews::kStrangersBurst; ++i) {
+    Ask("t" + std::to_string(i));
+    Answer(201, kIsNobody);
+  }
+  (void)Told();
+  Ask("one more");
+  EXPECT_THAT(Told(), ElementsAre(Access::kUnknown));
+  now_ += 100ms;
+  Ask("one more");
+  EXPECT_EQ(sent_.size(), 1U);
 }
 
 }  // namespace

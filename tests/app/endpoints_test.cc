@@ -46,7 +46,8 @@ TEST(ReadinessTest, HeldLanesAreToldButDontCount) {
 }
 
 // Not copyable, so no list in braces.
-std::vector<Listener> ListOf(Listener first, Listener second = {.address = std::string(kNoServer)}) {
+std::vector<Listener> ListOf(Listener first,
+                             Listener second = {.address = std::string(kNoServer)}) {
   std::vector<Listener> listeners;
   listeners.push_back(std::move(first));
   listeners.push_back(std::move(second));

@@ -37,8 +37,8 @@ Gauges SampleGauges() {
   gauges.snapshot.lanes[1].held = true;
   gauges.snapshot.worker_clock_skew.Observe(kSkewBounds, 0);
   gauges.snapshot.worker_clock_skew.Observe(kSkewBounds, 100'000);
-  gauges.snapshot.queued = 9;
-  gauges.snapshot.in_flight = 3;
+  gauges.snapshot.waiting = 9;
+  gauges.snapshot.working = 3;
   gauges.snapshot.in_flight_max = 32;
   gauges.snapshot.unfinished = std::chrono::milliseconds(500);
   gauges.snapshot.longest_running = std::chrono::milliseconds(300);

@@ -96,6 +96,50 @@ TEST_F(ServerTlsTest, AMistakeLeavesTheOneBeforeInUseAndIsToldOnce) {
   EXPECT_EQ(GetSecurely(server->Port(), "/hello").subject, "/CN=second");
 }
 
+TEST_F(ServerTlsTest, AKeyOfAnotherKindLeavesTheOneBeforeInUse) {
+  Issue("first");
+  const auto server = Serve(Files());
+  ASSERT_EQ(std::system(("openssl genrsa -out " + Files().key + " 2048 2>/dev/null").c_str()), 0);
+  EXPECT_EQ(GetSecurely(server->Port(), "/hello").subject, "/CN=first");
+  EXPECT_THAT(log_.lines, SizeIs(1));
+  EXPECT_THAT(Complaint(), HasSubstr("the key does not belong to the certificate"));
+}
+
+TEST_F(ServerTlsTest, AHandshakeThatDoesNotComeIsCut) {
+  auto tls = ServerTls::Load({}, log_);
+  const auto server =
+      HttpServer::Start(
+          {"127.0.0.1", 0},
+          {.limits = {.request_deadline = std::chrono::milliseconds(50)}, .tls = std::move(*tls)})
+          .value();
+  HttpClient silent(server->Port());
+  EXPECT_EQ(silent.ReadAll(), "");
+  HttpClient half(server->Port());
+  half.Send("\x16\x03\x01\x02");
+  EXPECT_EQ(half.ReadAll(), "");
+}
+
+TEST_F(ServerTlsTest, AServerThatEndsWaitsForNoHandshake) {
+  auto server = Serve({});
+  HttpClient half(server->Port());
+  half.Send("\x16\x03\x01\x02");
+  EXPECT_EQ(GetSecurely(server->Port(), "/hello").subject, "/CN=jobrun-controller");
+  server.reset();
+  EXPECT_EQ(half.ReadAll(), "");
+}
+
+TEST_F(ServerTlsTest, LargeRepliesAndRefusalsArriveWhole) {
+  auto tls = ServerTls::Load({}, log_);
+  HttpService service{.tls = std::move(*tls)};
+  service.routes["/large"] = [](const HttpQuery&, const ServerReplier& reply) {
+    reply([] { return ServerReply{.body = std::string(1'000'000, 'x')}; });
+  };
+  const auto server = HttpServer::Start({"127.0.0.1", 0}, std::move(service)).value();
+  EXPECT_THAT(GetSecurely(server->Port(), "/large").text, EndsWith(std::string(1'000'000, 'x')));
+  const std::string header = "X: " + std::string(50'000, 'x') + "\r\n";
+  EXPECT_THAT(GetSecurely(server->Port(), "/large", header).text, HasSubstr(" 431 "));
+}
+
 TEST_F(ServerTlsTest, OldProtocolsAreRefused) {
   const auto server = Serve({});
   EXPECT_EQ(GetSecurely(server->Port(), "/hello", "", TLS1_2_VERSION).protocol, "TLSv1.2");

@@ -32,7 +32,19 @@ class SnapshotTest : public ::testing::Test {
     return std::accumulate(counts.counts.begin(), counts.counts.end(), std::uint64_t{0});
   }
 
+  // Beats of a worker whose clock is so far off.
+  void BeatsOff(Nanos off, int number = 100) {
+    RunText run("a");
+    if (version_ == 0) engine_.Sync({run.Claimed().Version(++version_)});
+    const auto skew = std::chrono::duration_cast<ServerTime::duration>(off);
+    for (int i = 0; i < number; ++i) {
+      run.heartbeat = FormatMicroTime(engine_.ServerNow() + skew + ServerTime::duration(i));
+      engine_.Watch(run.Claimed().Version(++version_));
+    }
+  }
+
   EngineHarness engine_{TwoLanes()};
+  std::uint64_t version_{0};
 };
 
 TEST_F(SnapshotTest, AGapIsTheTimeBetweenTwoBeatsOfARun) {
@@ -52,9 +64,16 @@ TEST_F(SnapshotTest, AGapIsTheTimeBetweenTwoBeatsOfARun) {
 }
 
 TEST_F(SnapshotTest, WhatAListShowsEndsNoGap) {
-  engine_.Sync({RunText("a").Claimed().Beat(1)});
-  engine_.Sync({RunText("b").Claimed().Beat(1)});
-  EXPECT_EQ(Sum(LaneOf("default").heartbeat_gaps), 0U);
+  RunText run("a");
+  engine_.Sync({run.Claimed().Beat(1)});
+  engine_.Pass(20s);
+  engine_.CutStream(410);
+  engine_.Pass(2s);
+  engine_.Sync({run.Beat(5).Version(7)});
+  EXPECT_EQ(Sum(LaneOf("default").heartbeat_gaps), 0U) << "there may have been others in between";
+  engine_.Pass(10s);
+  engine_.Watch(run.Beat(6).Version(8));
+  EXPECT_DOUBLE_EQ(LaneOf("default").heartbeat_gaps.sum, 10);
 }
 
 TEST_F(SnapshotTest, ARunThatIsClaimedAnewByAnotherUidHasNoGap) {
@@ -65,18 +84,20 @@ TEST_F(SnapshotTest, ARunThatIsClaimedAnewByAnotherUidHasNoGap) {
 }
 
 TEST_F(SnapshotTest, SkewIsTheLeastDistanceFromTheServersClock) {
-  RunText run("a");
-  engine_.Sync({run.Claimed()});
-  run.heartbeat = FormatMicroTime(engine_.ServerNow());
-  engine_.Watch(run.Version(2));
+  BeatsOff(0s);
+  EXPECT_GT(Sum(engine_.Scrape().worker_clock_skew), 0U);
   EXPECT_DOUBLE_EQ(engine_.Scrape().worker_clock_skew.sum, 0);
-  run.heartbeat = FormatMicroTime(engine_.ServerNow() - 10min);
-  engine_.Watch(run.Version(3));
-  EXPECT_EQ(Sum(engine_.Scrape().worker_clock_skew), 2U);
-  EXPECT_NEAR(engine_.Scrape().worker_clock_skew.sum, 600, 10);
-  run.heartbeat = FormatMicroTime(engine_.ServerNow() + 1h);
-  engine_.Watch(run.Version(4));
-  EXPECT_NEAR(engine_.Scrape().worker_clock_skew.sum, 4200, 20);
+  BeatsOff(-10min);
+  const SkewCounts behind = engine_.Scrape().worker_clock_skew;
+  EXPECT_GT(behind.counts[9], 0U) << "more than 300 s, at most an hour";
+  EXPECT_EQ(behind.counts[10], 0U);
+  BeatsOff(3h);
+  EXPECT_GT(engine_.Scrape().worker_clock_skew.counts[10], 0U);
+}
+
+TEST_F(SnapshotTest, SkewIsThatOfOneHeartbeatInEight) {
+  BeatsOff(0s, 4000);
+  EXPECT_NEAR(static_cast<double>(Sum(engine_.Scrape().worker_clock_skew)), 500, 100);
 }
 
 TEST_F(SnapshotTest, NobodyKnowsTheSkewOfWhatIsNoTimeOrWasSeenInAList) {
