@@ -104,7 +104,7 @@ def test_address_that_is_taken(tmp_path):
     kubeconfig = write_kubeconfig(tmp_path / "kubeconfig", NOBODY)
     first = Controller(tmp_path / "log", kubeconfig).start()
     try:
-        address = first.lines("serving metrics")[0].rpartition("at=")[2]
+        address = first.metrics_address
         refused(USAGE, ["can't serve", "listen on", address], "--kubeconfig", kubeconfig, "--metrics-bind-address", address,
                 "--health-probe-bind-address", "127.0.0.1:0")
     finally:
