@@ -29,7 +29,8 @@ class Breaker {
   void OnWake();
   [[nodiscard]] std::optional<Mono> NextWake() const;
 
-  // Whether verdicts are held, by lane label and of all lanes together; an operator's word included.
+  // Whether verdicts are held, by lane label and of all lanes together; an operator's word
+  // included.
   [[nodiscard]] bool IsOpen(LaneIndex lane) const;
   [[nodiscard]] bool IsOpenForAll() const;
 
