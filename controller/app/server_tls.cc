@@ -1,6 +1,5 @@
 #include "controller/app/server_tls.h"
 
-#include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -9,11 +8,10 @@
 #include <sys/stat.h>
 
 #include <array>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <iterator>
 #include <utility>
+
+#include "controller/app/text_file.h"
+#include "controller/kube/socket_bio.h"
 
 namespace jobrun {
 namespace {
@@ -31,7 +29,6 @@ struct Freed {
 };
 using Key = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
 using Certificate = std::unique_ptr<X509, Freed<X509_free>>;
-using Memory = std::unique_ptr<BIO, Freed<BIO_free>>;
 
 std::string TakeError() {
   const unsigned long error = ERR_get_error();
@@ -53,13 +50,13 @@ std::shared_ptr<SSL_CTX> NewContext() {
 // Nobody is there to be asked.
 int NoPassphrase(char*, int, int, void*) { return -1; }
 
-Memory MemoryOf(const std::string& text) {
-  return Memory(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+BioPtr ReadOnly(const std::string& text) {
+  return BioPtr(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
 }
 
 // The leaf and then those that lead to its root. Empty: well; else what is wrong.
 std::string UseCertificates(SSL_CTX* context, const std::string& pem) {
-  const Memory memory = MemoryOf(pem);
+  const BioPtr memory = ReadOnly(pem);
   for (int number = 0;; ++number) {
     Certificate certificate(PEM_read_bio_X509(memory.get(), nullptr, NoPassphrase, nullptr));
     if (!certificate) {
@@ -75,7 +72,7 @@ std::string UseCertificates(SSL_CTX* context, const std::string& pem) {
 }
 
 std::string UseKey(SSL_CTX* context, const std::string& pem) {
-  const Memory memory = MemoryOf(pem);
+  const BioPtr memory = ReadOnly(pem);
   const Key key(PEM_read_bio_PrivateKey(memory.get(), nullptr, NoPassphrase, nullptr));
   if (!key) {
     TakeError();
@@ -89,16 +86,11 @@ std::string UseKey(SSL_CTX* context, const std::string& pem) {
   return "the key does not belong to the certificate";
 }
 
-Result<std::string> ReadText(const std::string& path) {
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  std::string text(kFileBytesMax + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (file.bad() || (file.gcount() == 0 && errno != 0)) {
-    return Error{Code::kInvalid, path, std::string("can't be read: ") + std::strerror(errno)};
+Result<std::string> ReadPem(const std::string& path) {
+  Result<std::string> text = ReadTextFile(path, kFileBytesMax);
+  if (text && text->size() > kFileBytesMax) {
+    return Error{Code::kInvalid, path, "is larger than 1 MiB"};
   }
-  text.resize(static_cast<std::size_t>(file.gcount()));
-  if (text.size() > kFileBytesMax) return Error{Code::kInvalid, path, "is larger than 1 MiB"};
   return text;
 }
 
@@ -127,20 +119,21 @@ std::shared_ptr<SSL_CTX> SelfSigned() {
   return made ? context : nullptr;
 }
 
-// Changes with every new content, also when a mounted Secret is swapped: that makes other files.
-ServerTls::Stamp StampOf(const std::string& path) {
+FileStamp StampOf(const std::string& path) {
   struct stat status{};
   if (stat(path.c_str(), &status) != 0) return {};
-  return {static_cast<std::int64_t>(status.st_ino), status.st_size, status.st_mtim.tv_sec,
-          status.st_mtim.tv_nsec};
+  return {.number = status.st_ino,
+          .size = status.st_size,
+          .seconds = status.st_mtim.tv_sec,
+          .nanoseconds = status.st_mtim.tv_nsec};
 }
 
 }  // namespace
 
 Result<ServerTls::Pair> ServerTls::Read() const {
-  Result<std::string> certificate = ReadText(files_.certificate);
+  Result<std::string> certificate = ReadPem(files_.certificate);
   if (!certificate) return certificate.error();
-  Result<std::string> key = ReadText(files_.key);
+  Result<std::string> key = ReadPem(files_.key);
   if (!key) return key.error();
   return Pair{std::move(*certificate), std::move(*key)};
 }
@@ -158,8 +151,8 @@ Result<std::shared_ptr<SSL_CTX>> ServerTls::Make(const Pair& pair) const {
 }
 
 void ServerTls::LookAgain() {
-  const std::array<Stamp, 2> stamps = {StampOf(files_.certificate), StampOf(files_.key)};
-  if (std::exchange(stamps_, stamps) == stamps && stamps[0] != Stamp{}) return;
+  const Stamps stamps{StampOf(files_.certificate), StampOf(files_.key)};
+  if (std::exchange(stamps_, stamps) == stamps && stamps != Stamps{}) return;
   const Result<Pair> pair = Read();
   if (pair && *pair == seen_) return complaint_.clear();
   if (pair) seen_ = *pair;

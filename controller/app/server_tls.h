@@ -4,7 +4,6 @@
 
 #include <openssl/ssl.h>
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -21,6 +20,16 @@ struct CertificateFiles {
   std::string key{};          // PEM
 };
 
+// Changes with every new content, also when a mounted Secret is swapped: that makes other files.
+// All 0 without a file.
+struct FileStamp {
+  std::uint64_t number{0};
+  std::int64_t size{0};
+  std::int64_t seconds{0};
+  std::int64_t nanoseconds{0};
+  bool operator==(const FileStamp&) const = default;
+};
+
 class ServerTls {
  public:
   // kInvalid names the file and says what is wrong with it. `log` must outlive this.
@@ -31,13 +40,15 @@ class ServerTls {
   // now. While they hold a mistake the one before it is shown; that is said once. One thread.
   [[nodiscard]] std::shared_ptr<SSL_CTX> Context();
 
-  // Of a file: its number, size and time of change; all 0 without one.
-  using Stamp = std::array<std::int64_t, 4>;
-
  private:
   ServerTls(CertificateFiles files, LogSink& log) : files_(std::move(files)), log_(log) {}
 
-  struct Pair {
+  struct Stamps {
+    FileStamp certificate{};
+    FileStamp key{};
+    bool operator==(const Stamps&) const = default;
+  };
+  struct Pair {  // their contents
     std::string certificate{};
     std::string key{};
     bool operator==(const Pair&) const = default;
@@ -48,8 +59,8 @@ class ServerTls {
 
   CertificateFiles files_;
   LogSink& log_;
-  std::array<Stamp, 2> stamps_{};  // of the files when they were last read
-  Pair seen_{};                    // what they had then, good or bad
+  Stamps stamps_{};  // of the files when they were last read
+  Pair seen_{};      // what they had then, good or bad
   std::string complaint_{};
   std::shared_ptr<SSL_CTX> context_{};
 };
