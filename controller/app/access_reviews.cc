@@ -24,18 +24,6 @@ bool IsDone(int status) { return status == kHttpOk || status == kHttpCreated; }
 
 }  // namespace
 
-std::optional<Access> AccessReviews::Recall(const std::string& key, Mono now) {
-  if (const Mono* at = allowed_.Use(key)) {
-    if (now - *at < kAllowedMeanwhile) return Access::kAllowed;
-    allowed_.Erase(key);
-  }
-  if (const Refusal* refusal = refused_.Use(key)) {
-    if (now - refusal->at < kForbiddenFor) return refusal->access;
-    refused_.Erase(key);
-  }
-  return std::nullopt;
-}
-
 bool AccessReviews::MayAskAboutStranger(Mono now) {
   const auto asked =
       std::ranges::count_if(flights_, [](const auto& flight) { return flight.second.of_stranger; });
@@ -54,13 +42,13 @@ void AccessReviews::Ask(std::string_view token, const WantedAccess& wanted, Mono
     return done(Access::kUnauthenticated);
   }
   Flight flight{.key = KeyOf(token, wanted), .wanted = wanted};
-  const std::optional<Access> known = Recall(flight.key, now);
-  if (known) done(*known);
-  const bool is_fresh = known != Access::kAllowed || now - *allowed_.Use(flight.key) < kAllowedFor;
-  if (known && is_fresh) return;
   Flight* const same = FlightOf(flight.key);
-  if (known) {
-    if (same != nullptr) return;
+  const Mono* const allowed = allowed_.Use(flight.key);
+  const Refusal* const refusal = refused_.Use(flight.key);
+  if (refusal != nullptr && now - refusal->at < kForbiddenFor) return done(refusal->access);
+  if (allowed != nullptr && now - *allowed < kAllowedMeanwhile) {
+    done(Access::kAllowed);
+    if (same != nullptr || now - *allowed < kAllowedFor) return;
     flight.of_stranger = false;
   } else if (same != nullptr) {
     return same->waiting.push_back(std::move(done));

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <functional>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -53,6 +52,7 @@ class AccessReviews {
   [[nodiscard]] static bool Owns(RequestId id) { return (id >> 62U) == 1; }
 
   // Calls `done` once: at once, or when an answer has come. Questions that are alike share theirs.
+  // A token has a permission or a refusal, never both.
   void Ask(std::string_view token, const WantedAccess& wanted, Mono now, Done done,
            Effects& effects);
   void OnResponse(const Response& response, Mono now, Effects& effects);
@@ -70,8 +70,6 @@ class AccessReviews {
     std::vector<Done> waiting{};
   };
 
-  // What is remembered; nothing: ask.
-  [[nodiscard]] std::optional<Access> Recall(const std::string& key, Mono now);
   [[nodiscard]] bool MayAskAboutStranger(Mono now);
   [[nodiscard]] Flight* FlightOf(const std::string& key);
   void Send(Flight flight, std::string_view target, std::string body, Effects& effects);
