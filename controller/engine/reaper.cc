@@ -232,8 +232,7 @@ void Reaper::Pump() {
     queue_.Pop();
     record.queued = false;
     Observe(Metric::kQueueWait, core_.now.mono - since);
-    AttemptOf(slot).begun = core_.now.mono;
-    Begin(slot);
+    Begin(slot, core_.now.mono);
   }
   while (in_flight_.size() < FlightsMax() && queue_.Empty() && !visits_.empty() &&
          visit_rate_.Take(core_.now.mono)) {
@@ -252,7 +251,7 @@ std::optional<Mono> Reaper::NextWake() const {
 }
 
 // The run was due when it was queued; it is judged again, because a heartbeat may have come since.
-void Reaper::Begin(Slot slot) {
+void Reaper::Begin(Slot slot, Mono begun) {
   RunRecord& record = core_.store.At(slot);
   const Decision decision = Decide(core_.SubjectOf(record), core_.now);
   const auto* reap = std::get_if<Reap>(&decision);
@@ -263,6 +262,7 @@ void Reaper::Begin(Slot slot) {
   if (GateShut(slot, *reap)) return;
   Attempt& attempt = AttemptOf(slot);
   attempt.due = core_.now.mono - reap->overdue;
+  attempt.begun = begun;
   if (NeedOfLease(slot, reap->reason) != Leases::Need::kNothing) {
     return SeeToLease(slot, reap->reason);
   }

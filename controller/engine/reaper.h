@@ -108,7 +108,8 @@ class Reaper {
     kForget,  // it is gone
   };
 
-  void Begin(Slot slot);
+  // `begun`: when it got its slot.
+  void Begin(Slot slot, Mono begun);
   void BeginVisit(Slot slot);
   void WriteVerdict(Slot slot, Reason reason, std::string_view foreign_conditions,
                     const Grounds* grounds = nullptr);

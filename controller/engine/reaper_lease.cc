@@ -55,7 +55,7 @@ void Reaper::SeeToLease(Slot slot, Reason reason) {
 Reaper::Next Reaper::GoOn(Slot slot) {
   if (Idle()) return Next::kJudge;
   core_.store.At(slot).busy = false;
-  Begin(slot);
+  Begin(slot, AttemptOf(slot).begun);
   return Next::kWait;
 }
 
