@@ -106,22 +106,12 @@ def standby_killed(field, seconds):
 
 
 def all_killed(field, seconds):
-    began = time.monotonic()
-    for each in field.replicas:
-        each.kill()
-    time.sleep(seconds)
-    field.keep_up()
-    return time.monotonic() - began
+    return _blind(lambda: [each.kill() for each in field.replicas], field.keep_up, seconds)
 
 
 def all_stopped(field, seconds):
-    began = time.monotonic()
-    for each in field.replicas:
-        each.pause()
-    time.sleep(seconds)
-    for each in field.replicas:
-        each.resume()
-    return time.monotonic() - began
+    return _blind(lambda: [each.pause() for each in field.replicas],
+                  lambda: [each.resume() for each in field.replicas], seconds)
 
 
 def rolled(field, seconds):
