@@ -10,7 +10,7 @@
 
 namespace jobrun {
 
-// Exit codes of jobrun-controller; they are interface (docs/operations.md).
+// Exit codes of jobrun-controller; they are interface (README.md).
 enum ExitCode : int {
   kExitStopped = 0,
   kExitInternal = 1,
