@@ -1,0 +1,95 @@
+#include "controller/wire/worker_patch.h"
+
+#include "controller/base/rfc3339.h"
+#include "controller/wire/json_cursor.h"
+#include "controller/wire/json_writer.h"
+
+namespace jobrun {
+namespace {
+
+// maxLength of crds/jobruns.yaml.
+constexpr std::size_t kProgressMax = 1024;
+constexpr std::size_t kMessageMax = 4096;
+constexpr std::size_t kReasonMax = 128;
+
+void WriteMetadata(json::Writer& writer, Uid run, std::uint64_t resource_version) {
+  writer.Key("metadata").Open().Text("uid", FormatUid(run));
+  if (resource_version != 0) writer.Text("resourceVersion", std::to_string(resource_version));
+  writer.Close();
+}
+
+// Opens the patch up to the fields of the status.
+json::Writer OpenPatch(const Author& author, std::uint64_t resource_version = 0) {
+  json::Writer writer;
+  writer.Open();
+  WriteMetadata(writer, author.run, resource_version);
+  writer.Key("status").Open().Text("claimedBy", author.worker);
+  return writer;
+}
+
+void WriteProgress(json::Writer& writer, const std::optional<std::string_view>& progress) {
+  if (progress) writer.Text("progress", CutText(*progress, kProgressMax));
+}
+
+void WriteExecutor(json::Writer& writer, const ExecutorPlace& place) {
+  if (place.pod_name.empty()) return;
+  writer.Key("executor").Open().Text("podName", place.pod_name);
+  if (!place.pod_uid.empty()) writer.Text("podUID", place.pod_uid);
+  if (!place.node_name.empty()) writer.Text("nodeName", place.node_name);
+  writer.Close();
+}
+
+}  // namespace
+
+std::string WriteClaimPatch(const ClaimPatch& patch) {
+  json::Writer writer = OpenPatch(patch.author, patch.resource_version);
+  writer.Text("phase", PhaseName(Phase::kRunning)).Text("claimedAt", FormatMicroTime(patch.at));
+  WriteExecutor(writer, patch.executor);
+  return writer.Close().Close().Take();
+}
+
+std::string WriteBeatPatch(const BeatPatch& patch) {
+  json::Writer writer = OpenPatch(patch.author);
+  writer.Text("lastHeartbeatAt", FormatMicroTime(patch.at));
+  WriteProgress(writer, patch.progress);
+  return writer.Close().Close().Take();
+}
+
+std::string WriteEndPatch(const EndPatch& patch) {
+  json::Writer writer = OpenPatch(patch.author);
+  const std::string at = FormatMicroTime(patch.at);
+  if (patch.exit_code) {
+    writer.Key("exitCode").Raw(std::to_string(*patch.exit_code)).Text("exitTime", at);
+  }
+  if (patch.phase) writer.Text("phase", PhaseName(*patch.phase)).Text("completionTime", at);
+  if (!patch.reason.empty()) writer.Text("reason", CutText(patch.reason, kReasonMax));
+  if (!patch.message.empty()) writer.Text("message", CutText(patch.message, kMessageMax));
+  WriteProgress(writer, patch.progress);
+  return writer.Close().Close().Take();
+}
+
+Result<WorkOrder> ReadWorkOrder(std::string_view spec_json) {
+  WorkOrder order;
+  if (spec_json.empty()) return order;
+  std::string buffer;
+  Scratch scratch;
+  json::ondemand::parser parser;
+  json::ondemand::document document;
+  json::ondemand::object spec;
+  const auto take = [&](std::string_view key, json::ondemand::value& value) {
+    if (key == "assignedTo") {
+      order.assigned_to = json::Text(value, scratch).value_or(std::string_view());
+    }
+    if (key != "payload" || json::IsNull(value)) return true;
+    const auto raw = json::RawValue(value);
+    if (raw) order.payload_json = *raw;
+    return raw.has_value();
+  };
+  const bool sound =
+      json::OpenObject(parser, json::CopyPadded(buffer, spec_json), document, spec) &&
+      json::EachField(spec, take);
+  if (!sound) return Error{Code::kInvalid, "read the spec", "expected an object in JSON"};
+  return order;
+}
+
+}  // namespace jobrun

@@ -1,0 +1,68 @@
+// The merge patches that a worker writes to the status of its run, and what it reads of the spec.
+// Each names the run's uid and the worker: a new run of the same name refuses them (409), and so
+// does one that somebody else has claimed (422).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "controller/base/result.h"
+#include "controller/base/time.h"
+#include "controller/model/phase.h"
+#include "controller/model/uid.h"
+
+namespace jobrun {
+
+// Which run, and who writes.
+struct Author {
+  Uid run{};
+  std::string_view worker{};  // status.claimedBy
+};
+
+// The pod that the work runs in. Empty texts are not written; without a pod there is no executor.
+struct ExecutorPlace {
+  std::string pod_name{};
+  std::string pod_uid{};
+  std::string node_name{};
+};
+
+// The claim, guarded by the version that was seen Pending (0: by none).
+struct ClaimPatch {
+  Author author{};
+  std::uint64_t resource_version{0};
+  ServerTime at{};
+  ExecutorPlace executor{};
+};
+[[nodiscard]] std::string WriteClaimPatch(const ClaimPatch& patch);
+
+// A heartbeat. Only a time that differs from the last one's counts.
+struct BeatPatch {
+  Author author{};
+  ServerTime at{};
+  std::optional<std::string_view> progress{};  // cut to what the resource takes
+};
+[[nodiscard]] std::string WriteBeatPatch(const BeatPatch& patch);
+
+// How the work ended. Without a phase only that it exited: somebody else completes the run.
+struct EndPatch {
+  Author author{};
+  ServerTime at{};  // exitTime and completionTime
+  std::optional<std::int32_t> exit_code{};
+  std::optional<Phase> phase{};
+  std::string_view reason{};   // empty: none
+  std::string_view message{};  // empty: none
+  std::optional<std::string_view> progress{};
+};
+[[nodiscard]] std::string WriteEndPatch(const EndPatch& patch);
+
+// What a worker reads of a spec beside the thresholds.
+struct WorkOrder {
+  std::string assigned_to{};   // empty: anyone may claim it
+  std::string payload_json{};  // as it is written there; empty: none
+};
+// `spec_json`: ObservedRun::spec_json. kInvalid when the text is no object.
+[[nodiscard]] Result<WorkOrder> ReadWorkOrder(std::string_view spec_json);
+
+}  // namespace jobrun
