@@ -3,7 +3,7 @@
 #include <charconv>
 #include <optional>
 
-#include "controller/app/wording.h"
+#include "controller/base/wording.h"
 
 namespace jobrun {
 namespace {

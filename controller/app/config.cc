@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "controller/app/config_keys.h"
-#include "controller/app/wording.h"
+#include "controller/base/wording.h"
 #include "controller/app/yaml_section.h"
 #include "controller/base/object_name.h"
 

@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "controller/app/bind_address.h"
-#include "controller/app/wording.h"
+#include "controller/base/wording.h"
 #include "controller/base/object_name.h"
 
 namespace jobrun {

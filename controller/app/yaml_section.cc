@@ -5,7 +5,7 @@
 #include <charconv>
 #include <cmath>
 
-#include "controller/app/wording.h"
+#include "controller/base/wording.h"
 #include "controller/kube/yaml_documents.h"
 
 namespace jobrun {

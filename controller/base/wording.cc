@@ -1,4 +1,4 @@
-#include "controller/app/wording.h"
+#include "controller/base/wording.h"
 
 #include <algorithm>
 #include <numeric>
