@@ -4,6 +4,7 @@
 #include <openssl/err.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <cerrno>
@@ -12,6 +13,7 @@
 
 #include "controller/base/real_clock.h"
 #include "controller/kube/event_loop_impl.h"
+#include "controller/kube/proxy_tunnel.h"
 #include "controller/kube/socket_bio.h"
 
 namespace jobrun {
@@ -21,6 +23,7 @@ using boost::asio::ip::tcp;
 using boost::system::error_code;
 
 constexpr std::size_t kAddressesMax = 8;  // of one name; the rest is not tried
+constexpr std::size_t kProxyReadBytes = 4096;
 
 struct SslFree {
   void operator()(SSL* ssl) const { SSL_free(ssl); }
@@ -53,6 +56,7 @@ struct Connection::Impl : std::enable_shared_from_this<Connection::Impl> {
   Impl(EventLoop& loop, std::shared_ptr<LiveCredentials> live, std::size_t bytes)
       : credentials(std::move(live)),
         server(credentials->fixed().server),
+        proxy(credentials->fixed().proxy),
         read_bytes(bytes),
         resolver(loop.impl().io),
         socket(loop.impl().io),
@@ -60,6 +64,9 @@ struct Connection::Impl : std::enable_shared_from_this<Connection::Impl> {
 
   void Resolve();
   void ConnectNext();
+  void Connected();
+  void OpenTunnel();
+  void ReadTunnel();
   void StartTls();
   void Handshake();
   void Finish(const std::string& failure);
@@ -76,11 +83,13 @@ struct Connection::Impl : std::enable_shared_from_this<Connection::Impl> {
 
   const std::shared_ptr<LiveCredentials> credentials;
   const ServerAddress& server;
+  const std::optional<ProxyAddress>& proxy;
   const std::size_t read_bytes;
   tcp::resolver resolver;
   tcp::socket socket;
   Timer attempt;
   std::deque<tcp::endpoint> addresses{};
+  std::unique_ptr<ProxyTunnel> tunnel{};
   std::unique_ptr<SSL, SslFree> ssl{};
   std::uint64_t generation{0};
   std::function<void(const std::string&)> connected{};
@@ -102,34 +111,37 @@ void Connection::Impl::Await(tcp::socket::wait_type what, Then then) {
 }
 
 void Connection::Impl::Resolve() {
+  const HostAndPort& to = proxy ? static_cast<const HostAndPort&>(*proxy) : server;
   error_code bad;
-  const auto literal = boost::asio::ip::make_address(server.host, bad);
+  const auto literal = boost::asio::ip::make_address(to.host, bad);
   if (!bad) {
-    addresses.emplace_back(literal, server.port);
+    addresses.emplace_back(literal, to.port);
     boost::asio::post(socket.get_executor(), [self = shared_from_this()] {
       if (!self->closed) self->ConnectNext();
     });
     return;
   }
-  resolver.async_resolve(server.host, std::to_string(server.port),
-                         [self = shared_from_this()](const error_code& failed, const auto& found) {
-                           if (self->closed) return;
-                           if (failed) {
-                             return self->Finish("the name " + self->server.host +
-                                                 " can't be looked up: " + failed.message() +
-                                                 "; check the server's URL and the DNS");
-                           }
-                           for (const auto& entry : found) {
-                             if (self->addresses.size() < kAddressesMax)
-                               self->addresses.push_back(entry.endpoint());
-                           }
-                           self->ConnectNext();
-                         });
+  resolver.async_resolve(
+      to.host, std::to_string(to.port),
+      [self = shared_from_this(), &to](const error_code& failed, const auto& found) {
+        if (self->closed) return;
+        if (failed) {
+          return self->Finish("the name " + to.host + " can't be looked up: " + failed.message() +
+                              "; check the " + (self->proxy ? "proxy's" : "server's") +
+                              " URL and the DNS");
+        }
+        for (const auto& entry : found) {
+          if (self->addresses.size() < kAddressesMax) {
+            self->addresses.push_back(entry.endpoint());
+          }
+        }
+        self->ConnectNext();
+      });
 }
 
 void Connection::Impl::ConnectNext() {
   if (addresses.empty()) {
-    return Finish(error.empty() ? "the name " + server.host + " has no address" : error);
+    return Finish(error.empty() ? "the name has no address" : error);
   }
   const tcp::endpoint address = addresses.front();
   addresses.pop_front();
@@ -144,20 +156,58 @@ void Connection::Impl::ConnectNext() {
     self->attempt.Clear();
     if (failed) {
       const bool late = failed == boost::asio::error::operation_aborted;
-      self->error = "can't connect: " + (late ? "no answer within 3 s" : failed.message()) +
-                    "; is the API server running, and reachable from here?";
+      self->error = std::string("can't connect") + (self->proxy ? " to the proxy: " : ": ") +
+                    (late ? "no answer within 3 s" : failed.message()) + "; is the " +
+                    (self->proxy ? "proxy" : "API server") + " running, and reachable from here?";
       return self->ConnectNext();
     }
     self->error.clear();
-    self->StartTls();
+    self->Connected();
   });
 }
 
-void Connection::Impl::StartTls() {
+void Connection::Impl::Connected() {
   error_code failed;
   socket.non_blocking(true, failed);
   if (failed) return Finish("can't use the socket: " + failed.message());
   TuneSocket(socket.native_handle());
+  if (proxy && proxy->Tunnels(server)) return OpenTunnel();
+  StartTls();
+}
+
+void Connection::Impl::OpenTunnel() {
+  tunnel = std::make_unique<ProxyTunnel>(*proxy, server);
+  out = tunnel->Begin();
+  out_sent = 0;
+  Flush();
+  Await(tcp::socket::wait_read, [](Impl& self) { self.ReadTunnel(); });
+}
+
+void Connection::Impl::ReadTunnel() {
+  std::array<char, kProxyReadBytes> bytes{};
+  const ReadResult read = ReadPlain(bytes.data(), bytes.size());
+  ProxyTunnel::Step step;
+  if (read.got == Got::kFailed || read.got == Got::kEnd) {
+    error.clear();
+    step = tunnel->End();
+  }
+  if (read.got == Got::kBytes) step = tunnel->Take({bytes.data(), read.bytes});
+  switch (step.state) {
+    case ProxyTunnel::State::kOpen:
+      return StartTls();
+    case ProxyTunnel::State::kRefused:
+      return Finish(step.text);
+    case ProxyTunnel::State::kSend:
+      out = std::move(step.text);
+      out_sent = 0;
+      Flush();
+      [[fallthrough]];
+    case ProxyTunnel::State::kMore:
+      return Await(tcp::socket::wait_read, [](Impl& self) { self.ReadTunnel(); });
+  }
+}
+
+void Connection::Impl::StartTls() {
   if (!server.tls) return Finish("");
   const LiveCredentials::Tls tls = credentials->ForNewConnection();
   generation = tls.generation;
@@ -188,7 +238,7 @@ void Connection::Impl::Handshake() {
 }
 
 void Connection::Impl::Finish(const std::string& failure) {
-  if (!failure.empty()) error = server.Url() + ": " + failure;
+  if (!failure.empty()) error = credentials->fixed().Peer() + ": " + failure;
   const auto done = std::exchange(connected, nullptr);
   if (done) done(error);
 }
@@ -228,7 +278,7 @@ void Connection::Impl::Flush() {
 }
 
 Connection::ReadResult Connection::Impl::ReadFailed(const std::string& why) {
-  if (error.empty()) error = server.Url() + ": " + why;
+  if (error.empty()) error = credentials->fixed().Peer() + ": " + why;
   return {Got::kFailed, 0};
 }
 

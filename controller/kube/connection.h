@@ -1,5 +1,5 @@
-// One connection to the API server: TCP, and TLS where the server's URL says so. Bytes in, bytes
-// out.
+// One connection to the API server: TCP, through a proxy where there is one, and TLS where the
+// server's URL says so. Bytes in, bytes out.
 #pragma once
 
 #include <cstddef>

@@ -317,7 +317,7 @@ void ControlClient::Send(Request request) {
 }
 
 bool ControlClientCanReach(const Credentials& credentials) {
-  return !credentials.server.ipv6 && credentials.tls_server_name.empty();
+  return !credentials.server.ipv6 && credentials.tls_server_name.empty() && !credentials.proxy;
 }
 
 }  // namespace jobrun

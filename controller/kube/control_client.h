@@ -15,8 +15,8 @@ namespace jobrun {
 //
 // cpprestsdk sends any request again, POST included, when a kept-alive connection breaks before the
 // status line: callers of control calls make that harmless (names that are decided beforehand,
-// guards). It can't dial IPv6 literals and can't be told another TLS name than the host's: use a
-// DataClient for those.
+// guards). It can't dial IPv6 literals, can't be told another TLS name than the host's and does
+// badly with proxies (docs/libraries.md): use a DataClient for those.
 class ControlClient : public RequestClient {
  public:
   ControlClient(EventLoop& loop, std::shared_ptr<LiveCredentials> credentials,

@@ -3,12 +3,11 @@
 #include <sys/stat.h>
 
 #include <cerrno>
-#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
-#include <string_view>
+#include <utility>
 
 #include "controller/kube/in_cluster.h"
 #include "controller/kube/kubeconfig.h"
@@ -22,56 +21,6 @@ std::optional<std::string> ProcessEnvironment(const char* name) {
   return value;
 }
 
-Error BadUrl(const std::string& url, const std::string& detail) {
-  return {Code::kInvalid, "read the server URL \"" + url + "\"",
-          detail + "; expected something like https://10.0.0.1:6443"};
-}
-
-bool IsHostCharacter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-         c == '.' || c == '_';
-}
-
-bool IsIpv6Character(char c) {
-  return (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F') || (c >= '0' && c <= '9') || c == ':' ||
-         c == '.';
-}
-
-// What may stand in a request line; '?' and '#' would end the path.
-bool IsPathCharacter(char c) { return c > ' ' && c < 0x7f && c != '?' && c != '#' && c != '"'; }
-
-template <class Predicate>
-bool All(std::string_view text, Predicate predicate) {
-  for (const char c : text) {
-    if (!predicate(c)) return false;
-  }
-  return true;
-}
-
-// Takes "host", "[v6]" off the front of `rest`; false when there is neither.
-bool TakeHost(std::string_view& rest, ServerAddress& address) {
-  if (!rest.starts_with('[')) {
-    const std::size_t end = std::min(rest.find(':'), rest.size());
-    address.host = rest.substr(0, end);
-    rest.remove_prefix(end);
-    return !address.host.empty() && All(address.host, IsHostCharacter);
-  }
-  const std::size_t end = rest.find(']');
-  if (end == std::string_view::npos) return false;
-  address.ipv6 = true;
-  address.host = rest.substr(1, end - 1);
-  rest.remove_prefix(end + 1);
-  return address.host.find(':') != std::string::npos && All(address.host, IsIpv6Character);
-}
-
-bool TakePort(std::string_view rest, std::uint16_t& port) {
-  if (rest.empty()) return true;
-  if (!rest.starts_with(':')) return false;
-  rest.remove_prefix(1);
-  const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), port);
-  return error == std::errc{} && end == rest.data() + rest.size() && port != 0;
-}
-
 std::vector<std::string> SplitList(const std::string& list) {
   std::vector<std::string> files;
   std::size_t begin = 0;
@@ -83,40 +32,54 @@ std::vector<std::string> SplitList(const std::string& list) {
   return files;
 }
 
+Result<Credentials> LoadFirst(const CredentialOptions& options, const Environment& environment) {
+  if (!options.kubeconfig.empty()) {
+    return LoadKubeconfig({.files = {options.kubeconfig}, .context = options.context});
+  }
+  const std::string listed = environment("KUBECONFIG").value_or("");
+  if (const std::vector<std::string> files = SplitList(listed); !files.empty()) {
+    return LoadKubeconfig({.files = files, .context = options.context});
+  }
+  const std::string host = environment("KUBERNETES_SERVICE_HOST").value_or("");
+  const std::string port = environment("KUBERNETES_SERVICE_PORT").value_or("");
+  if (!host.empty() && !port.empty()) {
+    return LoadInCluster({.host = host, .port = port, .directory = options.service_account_dir});
+  }
+  const std::string home = environment("HOME").value_or("");
+  const std::string file = home + "/.kube/config";
+  struct stat status{};
+  if (!home.empty() && stat(file.c_str(), &status) == 0) {
+    return LoadKubeconfig({.files = {file}, .context = options.context});
+  }
+  return Error{
+      Code::kNotFound, "find credentials for the API server",
+      "there is no --kubeconfig, no $KUBECONFIG, no service account of a pod and no file " +
+          (home.empty() ? "~/.kube/config" : file) + "; give one of them"};
+}
+
+// Over plain HTTP there is nothing to verify.
+void SkipVerification(Credentials& credentials) {
+  if (!credentials.server.tls || credentials.insecure_skip_tls_verify) return;
+  credentials.insecure_skip_tls_verify = true;
+  credentials.ca = {};
+  credentials.warnings.push_back(
+      "the certificate of " + credentials.server.Url() +
+      " is not verified, as asked for: anyone on the way can read and change what is sent");
+}
+
 }  // namespace
 
-std::string ServerAddress::Authority() const {
-  return (ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+std::string Credentials::Peer() const {
+  return proxy ? server.Url() + " through the proxy " + proxy->Url() : server.Url();
 }
 
-std::string ServerAddress::Url() const {
-  return (tls ? "https://" : "http://") + Authority() + base_path;
+std::string Credentials::WrittenTarget(const std::string& target) const {
+  const bool carried = proxy && !proxy->Tunnels(server);
+  return (carried ? server.Url() : server.base_path) + target;
 }
 
-Result<ServerAddress> ParseServerUrl(const std::string& url) {
-  constexpr std::string_view kHttps = "https://";
-  constexpr std::string_view kHttp = "http://";
-  ServerAddress address;
-  std::string_view rest = url;
-  if (rest.starts_with(kHttps)) {
-    rest.remove_prefix(kHttps.size());
-  } else if (rest.starts_with(kHttp)) {
-    rest.remove_prefix(kHttp.size());
-    address.tls = false;
-    address.port = 80;
-  } else {
-    return BadUrl(url, "it does not start with https://");
-  }
-  const std::size_t slash = std::min(rest.find('/'), rest.size());
-  std::string_view path = rest.substr(slash);
-  rest = rest.substr(0, slash);
-  if (rest.find('@') != std::string_view::npos) return BadUrl(url, "user names are not supported");
-  if (!TakeHost(rest, address)) return BadUrl(url, "the host is missing or malformed");
-  if (!TakePort(rest, address.port)) return BadUrl(url, "the port must be 1 to 65535");
-  if (!All(path, IsPathCharacter)) return BadUrl(url, "the path may hold no query and no fragment");
-  while (path.ends_with('/')) path.remove_suffix(1);
-  address.base_path = path;
-  return address;
+std::string Credentials::ProxyAuthorization() const {
+  return proxy && !proxy->Tunnels(server) ? proxy->Authorization() : std::string();
 }
 
 Result<std::string> ReadCredentialFile(const std::string& path) {
@@ -148,29 +111,15 @@ Result<std::string> ReadCredentialFile(const std::string& path) {
 }
 
 Result<Credentials> FindCredentials(const CredentialOptions& options) {
-  const auto environment = options.environment ? options.environment : ProcessEnvironment;
-  if (!options.kubeconfig.empty()) {
-    return LoadKubeconfig({.files = {options.kubeconfig}, .context = options.context});
-  }
-  const std::string listed = environment("KUBECONFIG").value_or("");
-  if (const std::vector<std::string> files = SplitList(listed); !files.empty()) {
-    return LoadKubeconfig({.files = files, .context = options.context});
-  }
-  const std::string host = environment("KUBERNETES_SERVICE_HOST").value_or("");
-  const std::string port = environment("KUBERNETES_SERVICE_PORT").value_or("");
-  if (!host.empty() && !port.empty()) {
-    return LoadInCluster({.host = host, .port = port, .directory = options.service_account_dir});
-  }
-  const std::string home = environment("HOME").value_or("");
-  const std::string file = home + "/.kube/config";
-  struct stat status{};
-  if (!home.empty() && stat(file.c_str(), &status) == 0) {
-    return LoadKubeconfig({.files = {file}, .context = options.context});
-  }
-  return Error{
-      Code::kNotFound, "find credentials for the API server",
-      "there is no --kubeconfig, no $KUBECONFIG, no service account of a pod and no file " +
-          (home.empty() ? "~/.kube/config" : file) + "; give one of them"};
+  const Environment environment = options.environment ? options.environment : ProcessEnvironment;
+  Result<Credentials> found = LoadFirst(options, environment);
+  if (!found.ok()) return found;
+  if (options.insecure_skip_tls_verify) SkipVerification(found.value());
+  if (found->proxy) return found;
+  auto proxy = ProxyFromEnvironment(environment, found->server);
+  if (!proxy.ok()) return proxy.error();
+  found.value().proxy = std::move(proxy).value();
+  return found;
 }
 
 }  // namespace jobrun

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "controller/base/real_clock.h"
+#include "controller/kube/proxy_tunnel.h"
 
 namespace jobrun {
 namespace {
@@ -86,17 +87,20 @@ void DataClient::Give(Slot& slot, Call call) {
 
 void DataClient::SendOn(Slot& slot) {
   Call& call = *slot.call;
-  const ServerAddress& server = credentials_->fixed().server;
+  const Credentials& fixed = credentials_->fixed();
   call.sent_at = ReadClocks().mono;
   call.authorization = credentials_->Authorization(call.sent_at);
   slot.reply.Reset(false);
-  const std::string target = server.base_path + call.request.target;
+  const std::string target = fixed.WrittenTarget(call.request.target);
+  const std::string authority = fixed.server.Authority();
+  const std::string proxy_authorization = fixed.ProxyAuthorization();
   slot.connection.Write(FormatRequest({.method = MethodName(call.request.method),
                                        .target = target,
-                                       .authority = server.Authority(),
+                                       .authority = authority,
                                        .user_agent = options_.user_agent,
                                        .authorization = call.authorization,
-                                       .content_type = call.request.content_type},
+                                       .content_type = call.request.content_type,
+                                       .proxy_authorization = proxy_authorization},
                                       call.request.body));
   slot.connection.AwaitReadable();
 }
@@ -121,7 +125,7 @@ void DataClient::Readable(Slot& slot) {
     }
     if (state == HttpReply::State::kWhole) return Answered(slot);
     if (state == HttpReply::State::kBad) {
-      return Broke(slot, credentials_->fixed().server.Url() + ": " + slot.reply.error());
+      return Broke(slot, credentials_->fixed().Peer() + ": " + slot.reply.error());
     }
   }
 }
@@ -165,6 +169,7 @@ void DataClient::Answered(Slot& slot) {
     }
     response.detail = credentials_->RefusalText();
   }
+  if (response.status == 407) response.detail = RefusalOfProxy(credentials_->fixed());
   StartWaiting();
   answer_(std::move(response));
 }
@@ -228,9 +233,9 @@ void DataClient::Expire() {
   }
   for (const Call& call : waiting_) ExpireAt(call.due);
   StartWaiting();
-  const std::string url = credentials_->fixed().server.Url();
+  const std::string peer = credentials_->fixed().Peer();
   for (Call& call : late) {
-    std::string detail = TooLateText(url, call.request.deadline);
+    std::string detail = TooLateText(peer, call.request.deadline);
     Fail(call, std::move(detail));
   }
 }

@@ -172,6 +172,9 @@ std::string FormatRequest(const HttpRequestHead& head, std::string_view body) {
   if (!head.authorization.empty()) {
     text.append("Authorization: ").append(head.authorization).append("\r\n");
   }
+  if (!head.proxy_authorization.empty()) {
+    text.append("Proxy-Authorization: ").append(head.proxy_authorization).append("\r\n");
+  }
   if (!head.content_type.empty()) {
     text.append("Content-Type: ").append(head.content_type).append("\r\n");
   }

@@ -70,6 +70,7 @@ struct HttpRequestHead {
   std::string_view user_agent;
   std::string_view authorization;  // empty: none
   std::string_view content_type;   // empty: none
+  std::string_view proxy_authorization{};
 };
 [[nodiscard]] std::string FormatRequest(const HttpRequestHead& head, std::string_view body);
 

@@ -1,6 +1,5 @@
 #include "controller/kube/kubeconfig.h"
 
-#include <openssl/evp.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
@@ -11,6 +10,7 @@
 #include <string_view>
 #include <utility>
 
+#include "controller/kube/base64.h"
 #include "controller/kube/yaml_documents.h"
 
 namespace jobrun {
@@ -90,21 +90,11 @@ class Reader {
 
   // The decoded bytes of a "-data" key.
   std::string Base64(const Section& section, const char* key) {
-    std::string text = Text(section, key);
-    std::erase_if(text, [](char c) { return c == '\n' || c == '\r' || c == ' '; });
-    if (text.empty()) return {};
-    std::string bytes(text.size(), '\0');
-    const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
-                                     reinterpret_cast<const unsigned char*>(text.data()),
-                                     static_cast<int>(text.size()));
-    if (size < 0) {
-      Fail(section, std::as_const(section.node)[key].Mark(),
-           std::string(key) + ": expected base64 text");
-      return {};
-    }
-    const std::size_t padding = text.size() - std::min(text.size(), text.find_last_not_of('=') + 1);
-    bytes.resize(static_cast<std::size_t>(size) - std::min<std::size_t>(padding, 2));
-    return bytes;
+    std::optional<std::string> bytes = DecodeBase64(Text(section, key));
+    if (bytes) return std::move(*bytes);
+    Fail(section, std::as_const(section.node)[key].Mark(),
+         std::string(key) + ": expected base64 text");
+    return {};
   }
 
   PemSource Pem(const Section& section, const std::string& key) {
@@ -197,6 +187,17 @@ const Section* Find(Reader& reader, const std::map<std::string, Section>& entrie
   return nullptr;
 }
 
+void ReadProxy(Reader& reader, const Section& cluster, Credentials& credentials) {
+  const std::string url = reader.Text(cluster, "proxy-url");
+  if (url.empty()) return;
+  Result<ProxyAddress> proxy = ParseProxyUrl(url, "proxy-url of " + cluster.title);
+  if (proxy.ok()) {
+    credentials.proxy = std::move(proxy).value();
+  } else {
+    reader.Fail(cluster, std::as_const(cluster.node)["proxy-url"].Mark(), proxy.error().ToString());
+  }
+}
+
 void ReadCluster(Reader& reader, const Section& cluster, Credentials& credentials) {
   const YAML::Mark mark = cluster.node.Mark();
   const std::string url = reader.Text(cluster, "server");
@@ -211,9 +212,7 @@ void ReadCluster(Reader& reader, const Section& cluster, Credentials& credential
   credentials.ca = reader.Pem(cluster, "certificate-authority");
   credentials.tls_server_name = reader.Text(cluster, "tls-server-name");
   credentials.insecure_skip_tls_verify = reader.Flag(cluster, "insecure-skip-tls-verify");
-  if (!reader.Text(cluster, "proxy-url").empty()) {
-    reader.Fail(cluster, mark, "proxy-url is not supported; connect directly or run a tunnel");
-  }
+  ReadProxy(reader, cluster, credentials);
   if (!credentials.insecure_skip_tls_verify) return;
   if (credentials.ca.Given()) {
     reader.Fail(cluster, mark,

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "controller/base/real_clock.h"
+#include "controller/kube/proxy_tunnel.h"
 #include "controller/kube/request_client.h"
 
 namespace jobrun {
@@ -47,7 +48,7 @@ struct WatchStream::Impl : std::enable_shared_from_this<WatchStream::Impl> {
   void CheckDeadlines();
   void Close(StreamClosed closed);
   void CloseFailed(const std::string& detail) { Close({.id = open.id, .detail = detail}); }
-  [[nodiscard]] std::string Url() const { return credentials->fixed().server.Url(); }
+  [[nodiscard]] std::string Peer() const { return credentials->fixed().Peer(); }
 
   EventLoop& loop;
   const std::shared_ptr<LiveCredentials> credentials;
@@ -91,14 +92,17 @@ void WatchStream::Impl::Ask() {
   sent_at = ReadClocks().mono;
   authorization = credentials->Authorization(sent_at);
   reply.Reset(/*stop_at_head=*/true);
-  const ServerAddress& server = credentials->fixed().server;
-  const std::string target = server.base_path + open.target;
+  const Credentials& fixed = credentials->fixed();
+  const std::string target = fixed.WrittenTarget(open.target);
+  const std::string authority = fixed.server.Authority();
+  const std::string proxy_authorization = fixed.ProxyAuthorization();
   connection->Write(FormatRequest({.method = MethodName(Method::kGet),
                                    .target = target,
-                                   .authority = server.Authority(),
+                                   .authority = authority,
                                    .user_agent = settings.user_agent,
                                    .authorization = authorization,
-                                   .content_type = {}},
+                                   .content_type = {},
+                                   .proxy_authorization = proxy_authorization},
                                   ""));
   connection->AwaitReadable();
 }
@@ -129,7 +133,7 @@ void WatchStream::Impl::ReadHead() {
     if (state == HttpReply::State::kWhole) return Refused();
     if (state == HttpReply::State::kBad) {
       if (phase == Phase::kRefusal) return Refused();
-      return CloseFailed(Url() + ": " + reply.error());
+      return CloseFailed(Peer() + ": " + reply.error());
     }
   }
 }
@@ -137,7 +141,7 @@ void WatchStream::Impl::ReadHead() {
 void WatchStream::Impl::Refused() {
   StreamClosed closed{.id = open.id, .status = reply.status(), .retry_after = reply.retry_after()};
   if (closed.status == 200) {  // an answer that is over with its head
-    closed.detail = Url() + ": the watch ended before it began";
+    closed.detail = Peer() + ": the watch ended before it began";
     return Close(std::move(closed));
   }
   if (closed.status == 401) {
@@ -149,9 +153,13 @@ void WatchStream::Impl::Refused() {
     closed.detail = credentials->RefusalText();
     return Close(std::move(closed));
   }
+  if (closed.status == 407) {
+    closed.detail = RefusalOfProxy(credentials->fixed());
+    return Close(std::move(closed));
+  }
   closed.detail = DecodeStatus(reply.TakeBody()).message;
   if (closed.detail.empty()) {
-    closed.detail = Url() + " answered the watch with HTTP " + std::to_string(closed.status);
+    closed.detail = Peer() + " answered the watch with HTTP " + std::to_string(closed.status);
   }
   Close(std::move(closed));
 }
@@ -217,7 +225,7 @@ bool WatchStream::Impl::HandOn(std::size_t body_bytes) {
     if (gone) return false;
   }
   if (framing == Framing::kChunked && chunks.Bad()) {
-    CloseFailed(Url() + ": the watch is not chunked as HTTP/1.1 asks; is a proxy in between?");
+    CloseFailed(Peer() + ": the watch is not chunked as HTTP/1.1 asks; is a proxy in between?");
     return false;
   }
   if (!BodyWhole()) return true;
@@ -269,7 +277,7 @@ void WatchStream::Impl::Ended(const Connection::ReadResult& read) {
   if (framing == Framing::kToTheEnd) {
     return Close({.id = open.id, .status = 200, .detail = "the server ended the watch"});
   }
-  CloseFailed(Url() + ": the connection was closed in the middle of the watch");
+  CloseFailed(Peer() + ": the connection was closed in the middle of the watch");
 }
 
 Mono WatchStream::Impl::NextDeadline() const {
@@ -287,11 +295,11 @@ void WatchStream::Impl::CheckDeadlines() {
   const Mono now = ReadClocks().mono;
   if (now < NextDeadline()) return ArmDeadline();
   if (now >= started + open.total_deadline) {
-    return CloseFailed(Url() +
+    return CloseFailed(Peer() +
                        ": the watch has lasted as long as it may without the server ending it");
   }
-  if (phase != Phase::kOpen) return CloseFailed(TooLateText(Url(), open.open_deadline));
-  CloseFailed(Url() + ": the watch has been silent for too long, not even a bookmark came");
+  if (phase != Phase::kOpen) return CloseFailed(TooLateText(Peer(), open.open_deadline));
+  CloseFailed(Peer() + ": the watch has been silent for too long, not even a bookmark came");
 }
 
 void WatchStream::Impl::Close(StreamClosed closed) {

@@ -74,6 +74,7 @@ class FindCredentialsTest : public ::testing::Test {
 
   Result<Credentials> Find(const std::string& flag = "") {
     return FindCredentials({.kubeconfig = flag,
+                            .insecure_skip_tls_verify = insecure_,
                             .environment = [this](const char* name) -> std::optional<std::string> {
                               const auto found = environment_.find(name);
                               if (found == environment_.end()) return std::nullopt;
@@ -88,6 +89,7 @@ class FindCredentialsTest : public ::testing::Test {
 
   TempDir dir_;
   std::map<std::string, std::string> environment_;
+  bool insecure_{false};
 };
 
 TEST_F(FindCredentialsTest, LooksInTheContractsOrder) {
@@ -109,6 +111,38 @@ TEST_F(FindCredentialsTest, ReadsTheServiceAccount) {
   EXPECT_EQ(found.ca.file, dir_.path() + "/sa/ca.crt");
   EXPECT_EQ(found.name_space, "jobs");
   EXPECT_EQ(found.server.Url(), "https://10.9.8.7:443");
+}
+
+TEST_F(FindCredentialsTest, TheEnvironmentNamesAProxyWhereTheKubeconfigDoesNot) {
+  environment_["HTTPS_PROXY"] = "http://proxy:3128";
+  EXPECT_EQ(Find().value().Peer(), "https://env:443 through the proxy http://proxy:3128");
+  environment_["NO_PROXY"] = "env,10.0.0.0/8";
+  EXPECT_EQ(Find().value().Peer(), "https://env:443");
+  const std::string own = dir_.Write(
+      "own.yaml",
+      "clusters: [{name: c, cluster: {server: \"https://env\", proxy-url: \"http://own:1\"}}]\n"
+      "contexts: [{name: x, context: {cluster: c}}]\ncurrent-context: x\n");
+  EXPECT_EQ(Find(own).value().Peer(), "https://env:443 through the proxy http://own:1")
+      << "whatever NO_PROXY says, as with kubectl";
+  environment_.erase("KUBECONFIG");
+  EXPECT_FALSE(Find().value().proxy) << "the service account's server is in 10.0.0.0/8";
+  environment_.erase("NO_PROXY");
+  EXPECT_TRUE(Find().value().proxy);
+  environment_["HTTPS_PROXY"] = "ftp://proxy";
+  EXPECT_EQ(Find().error().operation, "read the proxy \"ftp://proxy\" of $HTTPS_PROXY");
+}
+
+TEST_F(FindCredentialsTest, VerificationIsSkippedOnlyWhenAskedForAndWithAWarning) {
+  environment_.erase("KUBECONFIG");
+  EXPECT_FALSE(Find().value().insecure_skip_tls_verify);
+  insecure_ = true;
+  const Credentials found = Find().value();
+  EXPECT_TRUE(found.insecure_skip_tls_verify);
+  EXPECT_FALSE(found.ca.Given()) << "the CA would not be looked at";
+  ASSERT_EQ(found.warnings.size(), 1U);
+  EXPECT_EQ(found.warnings[0].find("the certificate of https://10.9.8.7:443 is not verified"), 0U);
+  const Credentials plain = Find(dir_.Write("plain", Kubeconfig("http://plain"))).value();
+  EXPECT_TRUE(plain.warnings.empty()) << "there is nothing to verify";
 }
 
 TEST_F(FindCredentialsTest, ServiceAccountOnIpv6) {

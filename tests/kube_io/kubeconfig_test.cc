@@ -112,6 +112,19 @@ current-context: x
   EXPECT_TRUE(found.token.empty());
 }
 
+TEST(KubeconfigTest, ReadsTheProxyOfTheCluster) {
+  const TempDir dir;
+  const Credentials found = Load(dir, R"(
+clusters: [{name: c, cluster: {server: "https://a", proxy-url: "http://me:pw@proxy:3128"}}]
+contexts: [{name: x, context: {cluster: c}}]
+current-context: x
+)")
+                                .value();
+  EXPECT_EQ(found.Peer(), "https://a:443 through the proxy http://proxy:3128");
+  EXPECT_EQ(found.proxy->user, "me");
+  EXPECT_EQ(found.proxy->source, "proxy-url of cluster \"c\"");
+}
+
 TEST(KubeconfigTest, HonoursSkippedVerificationWithAWarning) {
   const TempDir dir;
   const Credentials found = Load(dir, R"(
@@ -212,8 +225,9 @@ INSTANTIATE_TEST_SUITE_P(
                      "{}"),
                 "line 3, column 12: cluster \"c\": insecure-skip-tls-verify and certificate-"
                 "authority exclude each other"},
-        BadCase{With("{server: https://a, proxy-url: http://b}", "{}"),
-                "line 3, column 12: cluster \"c\": proxy-url is not supported"},
+        BadCase{With("{server: https://a, proxy-url: \"https://me:secret@b\"}", "{}"),
+                "line 3, column 43: cluster \"c\": read the proxy \"https://…@b\" of proxy-url of "
+                "cluster \"c\": TLS to the proxy itself (https://) is not supported; expected"},
         BadCase{With("{server: https://a}", "{exec: {command: aws}}"),
                 "line 6, column 16: user \"u\": a command that fetches credentials (exec) is not "
                 "supported; give token, tokenFile or client-certificate"},

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <openssl/pem.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -88,6 +89,39 @@ void ServerConnection::Reset() {
   const linger at_once{.l_onoff = 1, .l_linger = 0};
   setsockopt(fd_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
   if (ssl_ != nullptr) SSL_set_quiet_shutdown(ssl_, 1);
+}
+
+std::string ServerConnection::ReadBytes(std::size_t count) {
+  char block[4096];
+  while (ahead_.size() < count) {
+    const int got = Read(block, sizeof block);
+    if (got <= 0) break;
+    ahead_.append(block, static_cast<std::size_t>(got));
+  }
+  std::string bytes = ahead_.substr(0, count);
+  ahead_.erase(0, bytes.size());
+  return bytes;
+}
+
+void ServerConnection::TunnelTo(int port) {
+  const int other = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  bool open = connect(other, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+  pollfd ends[] = {{fd_, POLLIN, 0}, {other, POLLIN, 0}};
+  char block[4096];
+  while (open && poll(ends, 2, -1) > 0) {
+    for (int from = 0; from < 2; ++from) {
+      if (ends[from].revents == 0) continue;
+      const ssize_t got = recv(ends[from].fd, block, sizeof block, 0);
+      open = got > 0 &&
+             send(ends[1 - from].fd, block, static_cast<std::size_t>(got), MSG_NOSIGNAL) == got;
+      if (!open) break;
+    }
+  }
+  close(other);
 }
 
 void ServerConnection::AwaitEnd() {

@@ -42,6 +42,10 @@ class ServerConnection {
   void Answer(int status, const std::string& body, const std::string& headers = "");
   // Ends it with a RST instead.
   void Reset();
+  // The next `count` bytes, as they are; fewer at the end of the connection.
+  [[nodiscard]] std::string ReadBytes(std::size_t count);
+  // Carries bytes to and from this port on loopback until one of the two ends. Without TLS only.
+  void TunnelTo(int port);
   // Blocks until the peer closes.
   void AwaitEnd();
   [[nodiscard]] int number() const { return number_; }

@@ -5,13 +5,14 @@
 
 #include <string>
 
-#include "tests/kube_io/client.h"
 #include "tests/kube_io/tls_server.h"
+#include "tests/kube_io/ways.h"
 
 namespace jobrun {
 namespace {
 
 using testing::AlwaysAnswer;
+using testing::Came;
 using testing::Client;
 using testing::Identity;
 using testing::SeenRequest;
@@ -20,42 +21,14 @@ using testing::TempDir;
 using testing::TestCa;
 using testing::TlsServer;
 using testing::Trusting;
+using testing::Way;
 
-enum class Way { kData, kControl, kWatch };
-
-struct Came {
-  int status{0};
-  std::string detail;
-};
-
-class TlsTest : public ::testing::TestWithParam<Way> {
+class TlsTest : public testing::EachWay {
  protected:
-  static Came Ask(Client& client) {
-    if (GetParam() == Way::kWatch) {
-      client.transport().Open({.id = 1, .target = "/watch"});
-      client.RunUntil([&] { return !client.streams[1].closed.empty(); });
-      const StreamClosed closed = client.streams[1].closed.at(0);
-      client.streams.clear();
-      return {client.streams[1].opened > 0 ? 200 : closed.status, closed.detail};
-    }
-    const Response response = client.Call(
-        {.klass = GetParam() == Way::kData ? RequestClass::kData : RequestClass::kControl,
-         .target = "/"});
-    return {response.status, response.detail};
-  }
-  static Came Ask(const Credentials& credentials) {
-    Client client(credentials);
-    return Ask(client);
-  }
   TestCa ca_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Ways, TlsTest, ::testing::Values(Way::kData, Way::kControl, Way::kWatch),
-                         [](const auto& tested) {
-                           return tested.param == Way::kData      ? "Data"
-                                  : tested.param == Way::kControl ? "Control"
-                                                                  : "Watch";
-                         });
+FOR_EACH_WAY(TlsTest);
 
 TEST_P(TlsTest, TrustsTheGivenCaOnly) {
   TlsServer server({.identity = ca_.Issue()}, AlwaysAnswer());
