@@ -8,8 +8,8 @@ namespace jobrun {
 // CLOCK_MONOTONIC and CLOCK_BOOTTIME, now. Any thread.
 [[nodiscard]] Clocks ReadClocks();
 
-// The machine's wall clock, for log lines and for programs that play the API server. It decides
-// nothing in the controller.
+// The machine's wall clock, for log lines and for programs that play the API server. All that it
+// decides is when credentials of a plugin are asked for anew.
 [[nodiscard]] ServerTime ReadWallClock();
 
 }  // namespace jobrun

@@ -141,8 +141,6 @@ struct ControlClient::Impl : std::enable_shared_from_this<ControlClient::Impl> {
         options(std::move(set)),
         answer(std::move(to)),
         gate(std::make_shared<Gate>(loop)),
-        client(std::make_unique<http::client::http_client>(
-            utility::string_t(credentials->fixed().server.Url()), MakeConfig(credentials))),
         expiry(loop) {}
 
   struct Call {
@@ -155,9 +153,9 @@ struct ControlClient::Impl : std::enable_shared_from_this<ControlClient::Impl> {
   };
   using Calls = std::map<std::uint64_t, Call>;  // in the order they came
 
+  [[nodiscard]] http::client::http_client& Client();
   void StartWaiting();
   void Start(std::uint64_t ticket, Call& call);
-  void Refuse(std::uint64_t ticket);
   void Finish(std::uint64_t ticket, const std::shared_ptr<Attempt>& attempt);
   void ExpireAt(Mono due);
   void Expire();
@@ -168,7 +166,8 @@ struct ControlClient::Impl : std::enable_shared_from_this<ControlClient::Impl> {
   const RequestClientOptions options;
   const Answer answer;
   const std::shared_ptr<Gate> gate;
-  std::unique_ptr<http::client::http_client> client;
+  std::unique_ptr<http::client::http_client> client{};
+  std::uint64_t generation{0};
   Calls calls{};
   std::deque<std::uint64_t> waiting{};
   std::uint64_t last_ticket{0};
@@ -176,6 +175,18 @@ struct ControlClient::Impl : std::enable_shared_from_this<ControlClient::Impl> {
   Mono expires_at{Mono::max()};
   Timer expiry;
 };
+
+// Its kept-alive connections show the certificate they were made with. What is under way in the one
+// before goes on.
+http::client::http_client& ControlClient::Impl::Client() {
+  const std::uint64_t current = credentials->tls_generation();
+  if (client == nullptr || current != generation) {
+    generation = current;
+    client = std::make_unique<http::client::http_client>(
+        utility::string_t(credentials->fixed().server.Url()), MakeConfig(credentials));
+  }
+  return *client;
+}
 
 void ControlClient::Impl::StartWaiting() {
   while (!waiting.empty() && under_way < options.concurrency) {
@@ -202,9 +213,9 @@ void ControlClient::Impl::Start(std::uint64_t ticket, Call& call) {
   };
   pplx::task<std::vector<unsigned char>> task;
   try {
-    task = client
-               ->request(MakeRequest(call.request, call.authorization, options, attempt),
-                         attempt->cancel.get_token())
+    task = Client()
+               .request(MakeRequest(call.request, call.authorization, options, attempt),
+                        attempt->cancel.get_token())
                .then([attempt](const http::http_response& from) {
                  NoteHead(*attempt, from);
                  return from.extract_vector();

@@ -9,6 +9,7 @@
 
 #include "controller/base/result.h"
 #include "controller/kube/environment.h"
+#include "controller/kube/exec_plugin.h"
 #include "controller/kube/proxy.h"
 #include "controller/kube/server_address.h"
 
@@ -36,6 +37,7 @@ struct Credentials {
   PemSource client_key;
   std::string token;  // the last known one; what `token_file` holds wins
   std::string token_file;
+  std::optional<ExecPlugin> exec{};      // gives token and certificate; none of those above then
   std::string tls_server_name;           // checked and sent as SNI in place of the host, when set
   bool insecure_skip_tls_verify{false};  // only by somebody's explicit word; always with a warning
   std::string name_space;                // of the context or the service account; may be empty

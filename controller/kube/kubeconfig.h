@@ -18,11 +18,11 @@ struct KubeconfigOptions {
 };
 
 // Reads files; any thread. Relative paths inside are relative to the file that holds them. Keys
-// that kubectl knows and we can't honour (exec, auth-provider, username, impersonation, proxy-url)
-// are errors in the entries used, because ignoring them would act as someone else; other unknown
-// keys are passed over. `insecure-skip-tls-verify: true` is honoured, with a warning: nobody writes
-// it by accident. Of several YAML documents in a file the first counts, as for kubectl, with a
-// warning. Errors name file, line and column and say what was expected.
+// that kubectl knows and we can't honour (auth-provider, username, impersonation) are errors in the
+// entries used, because ignoring them would act as someone else; other unknown keys are passed
+// over. `insecure-skip-tls-verify: true` is honoured, with a warning: nobody writes it by accident.
+// Of several YAML documents in a file the first counts, as for kubectl, with a warning. Errors name
+// file, line and column and say what was expected.
 [[nodiscard]] Result<Credentials> LoadKubeconfig(const KubeconfigOptions& options);
 
 }  // namespace jobrun

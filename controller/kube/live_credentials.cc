@@ -27,8 +27,15 @@ LiveCredentials::LiveCredentials(Credentials credentials, LogSink* log)
       token_(credentials_.token) {}
 
 Result<std::shared_ptr<LiveCredentials>> LiveCredentials::Make(Credentials credentials,
-                                                               LogSink* log) {
+                                                               LogSink* log, RenewalTimes times) {
   std::shared_ptr<LiveCredentials> live(new LiveCredentials(std::move(credentials), log));
+  if (live->credentials_.exec) {
+    auto plugin = PluginRenewal::Start(live->credentials_, log, times);
+    if (!plugin.ok()) return plugin.error();
+    live->plugin_ = std::move(plugin).value();
+    live->taken_ = live->plugin_->Held();
+    live->token_ = live->taken_->token;
+  }
   const Outcome token = live->ReadToken();
   if (!token.ok() && live->token_.empty()) return token.error();
   const Outcome tls = live->ReadTls();
@@ -79,6 +86,9 @@ Result<TlsMaterial> LiveCredentials::ReadMaterial() const {
   if (!certificate.ok()) return certificate.error();
   Result<std::string> key = ReadPem(credentials_.client_key);
   if (!key.ok()) return key.error();
+  if (taken_ != nullptr) {
+    return TlsMaterial{std::move(ca).value(), taken_->certificate_pem, taken_->key_pem};
+  }
   return TlsMaterial{std::move(ca).value(), std::move(certificate).value(), std::move(key).value()};
 }
 
@@ -86,7 +96,7 @@ Outcome LiveCredentials::ReadTls() {
   if (!credentials_.server.tls) return Ok();
   // Taken before the files are read: what changes in between is noticed next time.
   const Signatures signatures = SignFiles();
-  if (context_ != nullptr && signatures == signatures_) return Ok();
+  if (context_ != nullptr && signatures == signatures_ && material_of_ == taken_) return Ok();
   Result<TlsMaterial> material = ReadMaterial();
   if (!material.ok()) return material.error();
   if (credentials_.ca.Given() && material->ca_pem.empty()) {
@@ -105,6 +115,7 @@ Outcome LiveCredentials::ReadTls() {
     ++generation_;
   }
   signatures_ = signatures;
+  material_of_ = taken_;
   return Ok();
 }
 
@@ -125,8 +136,18 @@ void LiveCredentials::Reread(Mono now) {
   RereadTls();
 }
 
+void LiveCredentials::TakeFromPlugin() {
+  if (plugin_ == nullptr) return;
+  std::shared_ptr<const ExecCredential> held = plugin_->Held();
+  if (held == taken_) return;
+  taken_ = std::move(held);
+  token_ = taken_->token;
+  RereadTls();
+}
+
 std::string LiveCredentials::Authorization(Mono now) {
   const std::lock_guard lock(mutex_);
+  TakeFromPlugin();
   if (read_at_ == Mono::min()) {
     read_at_ = now;  // Make has just read them
   } else if (now - read_at_ >= kCredentialsReread) {
@@ -146,22 +167,28 @@ bool LiveCredentials::RereadAfterRefusal(Mono now, const std::string& authorizat
     refused_at_ = now;
     Reread(now);
   }
-  return AuthorizationHeld() != authorization || generation_ != generation;
+  TakeFromPlugin();
+  if (AuthorizationHeld() != authorization || generation_ != generation) return true;
+  if (plugin_ != nullptr) plugin_->Renew();
+  return false;
 }
 
 std::uint64_t LiveCredentials::tls_generation() {
   const std::lock_guard lock(mutex_);
+  TakeFromPlugin();
   return generation_;
 }
 
 LiveCredentials::Tls LiveCredentials::ForNewConnection() {
   const std::lock_guard lock(mutex_);
+  TakeFromPlugin();
   RereadTls();
   return {context_, generation_};
 }
 
 void LiveCredentials::Configure(SSL_CTX* context) {
   const std::lock_guard lock(mutex_);
+  TakeFromPlugin();
   RereadTls();
   // The same material has made a context before, so this can't fail; were it to, nothing would be
   // trusted.
@@ -177,6 +204,10 @@ std::string LiveCredentials::TakeHandshakeError(const std::string& fallback) {
 }
 
 std::string LiveCredentials::RefusalText() const {
+  if (credentials_.exec) {
+    return credentials_.server.Url() + " refused what " + credentials_.exec->Title() +
+           " gave (401): it is asked again; is it for another cluster?";
+  }
   const bool token = !credentials_.token.empty() || !credentials_.token_file.empty();
   const std::string what = token ? "the token"
                            : credentials_.client_certificate.Given()

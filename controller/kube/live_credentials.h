@@ -14,6 +14,7 @@
 #include "controller/base/result.h"
 #include "controller/base/time.h"
 #include "controller/kube/credentials.h"
+#include "controller/kube/plugin_renewal.h"
 #include "controller/kube/tls.h"
 
 namespace jobrun {
@@ -24,12 +25,15 @@ inline constexpr Nanos kCredentialsReread = std::chrono::seconds(30);
 
 // Any thread; must outlive the contexts it made or configured, and their connections. What can't be
 // read again (a file that is missing, empty or half written in the middle of a swap) leaves the
-// last good in use, with one warning until it can be.
+// last good in use, with one warning until it can be. With a credential plugin there is a thread
+// that asks it again (plugin_renewal.h); it ends with the LiveCredentials.
 class LiveCredentials {
  public:
-  // kInvalid, kNotFound: a file named by the credentials is not usable now, at start. `log` may be
-  // null.
-  static Result<std::shared_ptr<LiveCredentials>> Make(Credentials credentials, LogSink* log);
+  // kInvalid, kNotFound: a file named by the credentials is not usable now, at start. Runs their
+  // plugin, if they have one, and waits for it: at most RenewalTimes::run_max_asking. `log` may be
+  // null; it must outlive this.
+  static Result<std::shared_ptr<LiveCredentials>> Make(Credentials credentials, LogSink* log,
+                                                       RenewalTimes times = {});
 
   // Where and what; never changes.
   [[nodiscard]] const Credentials& fixed() const { return credentials_; }
@@ -40,7 +44,8 @@ class LiveCredentials {
 
   // After a 401 to a request that carried `authorization`: rereads at once (at most once a second).
   // True when there is another token or certificate now, so that the request is worth sending
-  // again.
+  // again. Else a plugin is asked again, which is not waited for: a later request carries what it
+  // gives.
   [[nodiscard]] bool RereadAfterRefusal(Mono now, const std::string& authorization);
 
   // Counts changes of the TLS material; a connection made under another number is not used again.
@@ -77,6 +82,7 @@ class LiveCredentials {
   [[nodiscard]] Result<TlsMaterial> ReadMaterial() const;
   [[nodiscard]] Outcome ReadTls();
   void Reread(Mono now);  // with the lock held, like those below
+  void TakeFromPlugin();
   void RereadTls();
   [[nodiscard]] std::string AuthorizationHeld() const;
   void Warn(bool& warned, const Outcome& outcome);
@@ -96,6 +102,9 @@ class LiveCredentials {
   std::uint64_t generation_{0};
   bool token_warned_{false};
   bool tls_warned_{false};
+  std::shared_ptr<const ExecCredential> taken_{};        // of the plugin; null without one
+  std::shared_ptr<const ExecCredential> material_of_{};  // what context_ was made of
+  std::unique_ptr<PluginRenewal> plugin_{};  // the last member: its thread ends before the rest
 };
 
 }  // namespace jobrun

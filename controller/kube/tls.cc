@@ -163,6 +163,18 @@ std::string TlsRefusals::Take() {
   return std::exchange(last_, {});
 }
 
+std::optional<std::chrono::seconds> CertificateLifeLeft(const std::string& pem) {
+  const X509Ptr leaf = NextCertificate(ReadOnly(pem).get());
+  ERR_clear_error();
+  int days = 0;
+  int seconds = 0;
+  if (leaf == nullptr ||
+      ASN1_TIME_diff(&days, &seconds, nullptr, X509_get0_notAfter(leaf.get())) != 1) {
+    return std::nullopt;
+  }
+  return std::chrono::days(days) + std::chrono::seconds(seconds);
+}
+
 bool IsAddressLiteral(const std::string& name) {
   unsigned char address[sizeof(in6_addr)];
   return inet_pton(AF_INET, name.c_str(), address) == 1 ||

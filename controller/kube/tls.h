@@ -3,8 +3,10 @@
 
 #include <openssl/ssl.h>
 
+#include <chrono>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "controller/base/result.h"
@@ -55,6 +57,10 @@ class TlsRefusals {
 // so when the server refused our certificate, or is not a TLS server at all. `fallback` when the
 // queue is empty.
 [[nodiscard]] std::string TakeTlsError(const std::string& fallback);
+
+// How long the first certificate of `pem` is still valid, by the machine's wall clock; negative
+// when it is over, nothing when there is none.
+[[nodiscard]] std::optional<std::chrono::seconds> CertificateLifeLeft(const std::string& pem);
 
 // An IPv4 or IPv6 literal: checked as an address, and never sent as SNI.
 [[nodiscard]] bool IsAddressLiteral(const std::string& name);

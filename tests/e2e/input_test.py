@@ -77,6 +77,33 @@ def test_credentials(tmp_path, text, said):
     refused(CREDENTIALS, [str(path), *said], "--kubeconfig", path)
 
 
+EXEC = {"apiVersion": "client.authentication.k8s.io/v1", "command": "no-such-plugin", "interactiveMode": "Never",
+        "installHint": "Get it from the shop."}
+
+
+@pytest.mark.parametrize("exec_,said", [
+    ({}, ["the credential plugin no-such-plugin", "No such file or directory", "is it installed?: Get it from the shop."]),
+    ({"command": "true"}, ["the credential plugin true", "what it printed (0 bytes) can't be used", "one JSON object"]),
+    ({"command": "false"}, ["the credential plugin false", "exit code 1"]),
+    ({"command": "true", "interactiveMode": "Always"}, ["interactiveMode: Always", "standard input is no terminal"]),
+    ({"apiVersion": "client.authentication.k8s.io/v1alpha1"}, ["line 1", "apiVersion", "client.authentication.k8s.io/v1beta1"]),
+], ids=["missing", "silent", "failing", "asking", "version"])
+def test_credential_plugin(tmp_path, exec_, said):
+    path = tmp_path / "kubeconfig"
+    write_kubeconfig(path, NOBODY.replace("http", "https"), user={"exec": {**EXEC, **exec_}})
+    refused(CREDENTIALS, [str(path), r'user \"test\"', *said], "--kubeconfig", path)
+
+
+def test_proxy_that_can_not_be_used(tmp_path):
+    path = tmp_path / "kubeconfig"
+    write_kubeconfig(path, "https://api.invalid", {"proxy-url": "https://me:secret@proxy"})
+    refused(CREDENTIALS, [str(path), "proxy-url", "https://…@proxy", "is not supported", "http://proxy:3128"],
+            "--kubeconfig", path)
+    write_kubeconfig(path, "https://api.invalid")
+    refused(CREDENTIALS, ["$https_proxy", "ftp://proxy", "http://proxy:3128"], "--kubeconfig", path,
+            environment={**os.environ, "HTTPS_PROXY": "", "https_proxy": "ftp://proxy"})
+
+
 def test_no_credentials_at_all(tmp_path):
     nothing = {key: value for key, value in os.environ.items() if not key.startswith("KUBE")}
     refused(CREDENTIALS, ["--kubeconfig", "$KUBECONFIG"], environment={**nothing, "HOME": str(tmp_path)})

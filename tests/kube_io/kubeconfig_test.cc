@@ -228,9 +228,9 @@ INSTANTIATE_TEST_SUITE_P(
         BadCase{With("{server: https://a, proxy-url: \"https://me:secret@b\"}", "{}"),
                 "line 3, column 43: cluster \"c\": read the proxy \"https://…@b\" of proxy-url of "
                 "cluster \"c\": TLS to the proxy itself (https://) is not supported; expected"},
-        BadCase{With("{server: https://a}", "{exec: {command: aws}}"),
-                "line 6, column 16: user \"u\": a command that fetches credentials (exec) is not "
-                "supported; give token, tokenFile or client-certificate"},
+        BadCase{With("{server: https://a}", "{auth-provider: {name: gcp}}"),
+                "line 6, column 25: user \"u\": auth-provider is not supported, as in current "
+                "kubectl; give exec, token, tokenFile or client-certificate"},
         BadCase{With("{server: https://a}", "{username: a, password: b}"),
                 "line 6, column 20: user \"u\": a user name and password are not supported"},
         BadCase{With("{server: https://a}", "{as: other}"),

@@ -67,6 +67,18 @@ std::string AlternativeNames(const std::vector<std::string>& names) {
 
 }  // namespace
 
+std::string SerialOf(const Identity& identity) {
+  const Certificate read(
+      PEM_read_bio_X509(From(identity.certificate_pem).get(), nullptr, nullptr, nullptr),
+      &X509_free);
+  BIGNUM* number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(read.get()), nullptr);
+  char* text = BN_bn2hex(number);
+  std::string serial = text;
+  OPENSSL_free(text);
+  BN_free(number);
+  return serial;
+}
+
 TestCa::TestCa(const std::string& name) {
   const Key key(EVP_EC_gen("P-256"), &EVP_PKEY_free);
   const Certificate made = Blank(key.get(), name, {});

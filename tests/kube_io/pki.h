@@ -11,6 +11,9 @@ struct Identity {
   std::string key_pem;
 };
 
+// The certificate's serial number, hex.
+[[nodiscard]] std::string SerialOf(const Identity& identity);
+
 struct LeafOptions {
   std::vector<std::string> names{"localhost", "127.0.0.1", "::1"};  // DNS names and addresses
   long not_before_seconds{-3600};                                   // from now
