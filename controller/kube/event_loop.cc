@@ -1,6 +1,7 @@
 #include "controller/kube/event_loop.h"
 
 #include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 
@@ -99,6 +100,28 @@ void Timer::Impl::Fired() {
   at = Mono::max();
   const std::function<void()> due = std::exchange(function, nullptr);
   due();
+}
+
+struct Readable::Impl : std::enable_shared_from_this<Readable::Impl> {
+  Impl(boost::asio::io_context& io, int fd, std::function<void()> readable)
+      : descriptor(io, fd), function(std::move(readable)) {}
+
+  boost::asio::posix::stream_descriptor descriptor;
+  std::function<void()> function;
+};
+
+Readable::Readable(EventLoop& loop, int fd, std::function<void()> readable)
+    : impl_(std::make_shared<Impl>(loop.impl().io, fd, std::move(readable))) {}
+
+Readable::~Readable() { impl_->descriptor.release(); }
+
+void Readable::Await() {
+  impl_->descriptor.async_wait(
+      boost::asio::posix::stream_descriptor::wait_read,
+      [weak = std::weak_ptr(impl_)](const boost::system::error_code& error) {
+        const std::shared_ptr<Impl> self = weak.lock();
+        if (!error && self != nullptr) self->function();
+      });
 }
 
 }  // namespace jobrun

@@ -65,4 +65,22 @@ class Timer {
   std::shared_ptr<Impl> impl_;
 };
 
+// Watches a file descriptor that poll can watch (a pipe, a socket) for something to read. Belongs to
+// the loop's thread; the loop must outlive it. The descriptor stays the caller's and must stay open
+// while this lives.
+class Readable {
+ public:
+  Readable(EventLoop& loop, int fd, std::function<void()> readable);
+  ~Readable();
+  Readable(const Readable&) = delete;
+  Readable& operator=(const Readable&) = delete;
+
+  // Calls back once, when there is something to read or the other end is closed.
+  void Await();
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
 }  // namespace jobrun

@@ -28,9 +28,7 @@ class NetworkTransport : public Transport {
         credentials_(std::move(credentials)),
         options_(std::move(options)),
         sink_(sink),
-        data_(MakeData(options_.data_connections)),
-        control_(MakeControl(options_.control_calls)),
-        lease_(MakeControl(kLeaseCalls)) {}
+        data_(MakeData(options_.data_connections)) {}
 
   void Send(Request request) override {
     if (!IsTarget(request.target)) {
@@ -43,9 +41,9 @@ class NetworkTransport : public Transport {
       case RequestClass::kData:
         return data_->Send(std::move(request));
       case RequestClass::kControl:
-        return control_->Send(std::move(request));
+        return MadeControl(control_, options_.control_calls).Send(std::move(request));
       case RequestClass::kLease:
-        return lease_->Send(std::move(request));
+        return MadeControl(lease_, kLeaseCalls).Send(std::move(request));
     }
   }
 
@@ -72,7 +70,13 @@ class NetworkTransport : public Transport {
   [[nodiscard]] std::unique_ptr<RequestClient> MakeData(std::size_t concurrency) {
     return std::make_unique<DataClient>(loop_, credentials_, ClientOptions(concurrency), ToSink());
   }
-  // A client of its own, with connections of its own, so that one class can't starve another.
+  // A client of its own, with connections of its own, so that one class can't starve another. Made
+  // when it is first needed: cpprestsdk's threads cost memory, and a worker makes no such calls.
+  [[nodiscard]] RequestClient& MadeControl(std::unique_ptr<RequestClient>& client,
+                                           std::size_t concurrency) {
+    if (client == nullptr) client = MakeControl(concurrency);
+    return *client;
+  }
   [[nodiscard]] std::unique_ptr<RequestClient> MakeControl(std::size_t concurrency) {
     if (!ControlClientCanReach(credentials_->fixed())) return MakeData(concurrency);
     return std::make_unique<ControlClient>(loop_, credentials_, ClientOptions(concurrency),
@@ -84,8 +88,8 @@ class NetworkTransport : public Transport {
   const TransportOptions options_;
   TransportSink& sink_;
   const std::unique_ptr<RequestClient> data_;
-  const std::unique_ptr<RequestClient> control_;
-  const std::unique_ptr<RequestClient> lease_;
+  std::unique_ptr<RequestClient> control_{};
+  std::unique_ptr<RequestClient> lease_{};
   std::unordered_map<StreamId, std::unique_ptr<WatchStream>> streams_;
   const std::shared_ptr<char> alive_{std::make_shared<char>()};
 };
