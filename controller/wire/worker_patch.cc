@@ -68,6 +68,23 @@ std::string WriteEndPatch(const EndPatch& patch) {
   return writer.Close().Close().Take();
 }
 
+std::string WriteWorkerLease(const WorkerLeaseText& lease) {
+  const std::string at = FormatMicroTime(lease.at);
+  json::Writer writer;
+  writer.Open().Text("apiVersion", "coordination.k8s.io/v1").Text("kind", "Lease");
+  writer.Key("metadata").Open().Text("name", lease.worker).Text("namespace", lease.name_space);
+  writer.Close().Key("spec").Open().Text("holderIdentity", lease.worker);
+  writer.Number("leaseDurationSeconds", static_cast<std::uint64_t>(lease.duration.count()));
+  return writer.Text("acquireTime", at).Text("renewTime", at).Close().Close().Take();
+}
+
+std::string WriteLeaseRenewal(const WorkerLeaseText& lease) {
+  json::Writer writer;
+  writer.Open().Key("spec").Open().Text("holderIdentity", lease.worker);
+  writer.Text("renewTime", FormatMicroTime(lease.at));
+  return writer.Close().Close().Take();
+}
+
 Result<WorkOrder> ReadWorkOrder(std::string_view spec_json) {
   WorkOrder order;
   if (spec_json.empty()) return order;

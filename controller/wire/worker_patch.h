@@ -3,6 +3,7 @@
 // does one that somebody else has claimed (422).
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -56,6 +57,17 @@ struct EndPatch {
   std::optional<std::string_view> progress{};
 };
 [[nodiscard]] std::string WriteEndPatch(const EndPatch& patch);
+
+// The Lease in which a worker beats for many runs at once (docs/workers.md): what is created, and
+// the merge patch that renews it.
+struct WorkerLeaseText {
+  std::string_view name_space{};
+  std::string_view worker{};  // its name, and its holder
+  std::chrono::seconds duration{};
+  ServerTime at{};
+};
+[[nodiscard]] std::string WriteWorkerLease(const WorkerLeaseText& lease);
+[[nodiscard]] std::string WriteLeaseRenewal(const WorkerLeaseText& lease);
 
 // What a worker reads of a spec beside the thresholds.
 struct WorkOrder {

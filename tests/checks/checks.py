@@ -21,16 +21,22 @@ LAYERS = {
     'engine': ['base', 'model', 'wire', 'watch', 'verdict'],
     'kube': ['base', 'model', 'wire'],
     'app': ['base', 'model', 'wire', 'watch', 'verdict', 'engine', 'kube'],
+    # The folders of worker/: never the engine.
+    'session': ['base', 'model', 'wire', 'watch'],
+    'process': ['base'],
+    'cli': ['base', 'model', 'wire', 'watch', 'kube', 'session', 'process'],
 }
 # Where a library may be seen at all.
 LIBRARIES = {
     r'boost/|cpprest/|openssl/|pplx/': ['kube', 'app'],
     r'cpprest/|pplx/': ['kube'],
     r'simdjson': ['wire'],
-    r'yaml-cpp/': ['kube', 'app'],
-    r'prometheus/|spdlog/|CLI/': ['app'],
+    r'yaml-cpp/': ['kube', 'app', 'cli'],
+    r'prometheus/|spdlog/': ['app'],
+    r'CLI/': ['app', 'cli'],
+    r'nlohmann/': ['cli'],
     r'(thread|mutex|shared_mutex|condition_variable|atomic|future)>': ['kube', 'app'],
-    r'(sys/|netinet/|arpa/|netdb|poll\.h|unistd\.h)': ['kube', 'app'],
+    r'(sys/|netinet/|arpa/|netdb|poll\.h|unistd\.h)': ['kube', 'app', 'process', 'cli'],
 }
 CLOCK_FILE = 'controller/base/real_clock.cc'
 CLOCKS = re.compile(r'system_clock::now|steady_clock::now|high_resolution_clock|\bsleep_(for|until)\b|\bs?rand\(|'
@@ -59,14 +65,14 @@ def includes(text):
 
 def check_layers(path, text):
     layer = path.split('/')[1] if path.count('/') >= 2 else None
-    if not path.startswith('controller/') or layer not in LAYERS:
+    if not path.startswith(('controller/', 'worker/')) or layer not in LAYERS:
         return
     for number, name, is_system in includes(text):
-        match = re.match(r'controller/(\w+)/', name)
+        match = re.match(r'(?:controller|worker)/(\w+)/', name)
         if match and match.group(1) != layer and match.group(1) not in LAYERS[layer]:
             yield number, f'{layer} must not include {name}: dependencies point down only'
-        if name.startswith(('tests/', 'worker/')):
-            yield number, f'the controller must not include {name}'
+        if name.startswith('tests/') or (name.startswith('worker/') and path.startswith('controller/')):
+            yield number, f'{path.split("/")[0]} must not include {name}'
         for pattern, homes in LIBRARIES.items():
             if re.match(pattern, name + ('>' if is_system else '')) and layer not in homes:
                 yield number, f'{name} may be included in {" and ".join(homes)} only'
@@ -194,7 +200,7 @@ def violations(root, paths):
         code = without_comments(text)
         found = list(check_lengths(path, text, code))
         if path.endswith(('.cc', '.h')):
-            if path.startswith('controller/'):
+            if path.startswith(('controller/', 'worker/')):
                 codes[path] = code
             found += [*check_layers(path, text), *check_clocks(path, code)]
             if path.startswith('controller/') and path.endswith('.cc') and 'boost/beast' in text:

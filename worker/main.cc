@@ -1,0 +1,72 @@
+// jobrun, also kubectl-jobrun: for workers and for people. cli/ has the commands.
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "worker/cli/tool.h"
+
+namespace {
+
+using namespace jobrun;  // NOLINT(google-build-using-namespace): the program's own
+
+void AddCommands(const CommandLine& line) {
+  AddExec(line);
+  AddWork(line);
+  AddBeat(line);
+  AddComplete(line);
+  AddCreate(line);
+}
+
+int Usage(const CommonFlags& flags, const CLI::ParseError& error) {
+  std::string text = error.what();
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return Tool(flags).FailUsage(text + " (see --help)");
+}
+
+int Main(int argc, const char* const* argv) {
+  const std::string_view called(argc > 0 ? argv[0] : "");
+  const bool plugin = called.ends_with("kubectl-jobrun");
+  CLI::App app("Run, beat for and look at JobRuns.", plugin ? "kubectl jobrun" : "jobrun");
+  app.set_help_flag("--help", "Print this help and exit");
+  app.set_version_flag("--version", "jobrun " JOBRUN_VERSION, "Print the version and exit");
+  app.require_subcommand(1);
+  app.fallthrough();
+  CommonFlags flags;
+  Command chosen;
+  app.add_option("-o,--output", flags.output, "text or json (default text): also of failures")
+      ->option_text("FORMAT");
+  AddCommands({app, flags, chosen});
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    Print(app.help());
+    return kToolDone;
+  } catch (const CLI::CallForVersion& version) {
+    Print(std::string(version.what()) + '\n');
+    return kToolDone;
+  } catch (const CLI::ParseError& error) {
+    return Usage(flags, error);
+  }
+  Tool tool(flags);
+  return chosen(tool);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  int code = jobrun::kToolInternal;
+  try {
+    code = Main(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "jobrun: %s\n", error.what());
+  }
+  std::fflush(nullptr);
+  // Not exit(): cpprestsdk's static destructors join threads and have crashed.
+  _exit(code);
+}
