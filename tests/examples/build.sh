@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# build.sh [--check] [LANGUAGE…]: makes the workers of docs/workers ready to run in $JOBRUN_EXAMPLES (default
+# build/examples): fetches what their manifests pin, with each language's own package manager, and compiles. Returns at
+# once when all is current. The caches of the package managers make a second build quick.
+#   --check  builds nothing
+# Exit codes: 0 current; 1 it is not (--check); 3 a program is missing, and the line says which; otherwise what failed.
+set -euo pipefail
+root=$(cd "$(dirname "$(readlink -f "$0")")/../.." && pwd)
+out=${JOBRUN_EXAMPLES:-$root/build/examples}
+check=
+[[ ${1:-} != --check ]] || { check=yes; shift; }
+languages=("$@")
+((${#languages[@]})) || languages=(python)
+
+missing() { echo "NO $1 EXAMPLE: $2" >&2; exit 3; }
+
+# The wheels stay beside the environment, so that the README's `pip install` can be tested without a network.
+build_python() {
+  /usr/bin/python3 -c 'import ensurepip' 2>/dev/null || missing python "it needs python3-venv; ./dev setup installs it"
+  /usr/bin/python3 -m venv venv
+  venv/bin/pip download -q --only-binary :all: -d wheels -r worker/requirements.txt \
+    -c "$root/tests/examples/constraints.txt"
+  PIP_FIND_LINKS='' venv/bin/pip install -q --no-index --find-links wheels kubernetes
+}
+
+fingerprint() {  # fingerprint LANGUAGE
+  (cd "$root" && find "docs/workers/$1" tests/examples/build.sh tests/examples/constraints.txt -type f -print0 |
+    sort -z | xargs -0 sha256sum | sha256sum | cut -d' ' -f1)
+}
+
+is_current() { [[ $(cat "$out/$1/.fingerprint" 2>/dev/null) == "$(fingerprint "$1")" ]]; }
+
+# Each by itself: a language whose program is missing keeps no other from being built.
+if ((${#languages[@]} > 1)); then
+  status=0
+  for language in "${languages[@]}"; do "$0" ${check:+--check} "$language" || status=$?; done
+  exit "$status"
+fi
+language=${languages[0]}
+mkdir -p "$out"
+exec 9>"$out/.$language.lock"
+flock 9
+! is_current "$language" || exit 0
+[[ -z $check ]] || exit 1
+echo "building the $language worker" >&2
+rm -rf "${out:?}/$language"
+mkdir "$out/$language"
+cp -r "$root/docs/workers/$language" "$out/$language/worker"
+cd "$out/$language"
+"build_$language"
+fingerprint "$language" >"$out/$language/.fingerprint"
