@@ -13,6 +13,7 @@ BUILT = pathlib.Path(os.environ.get("JOBRUN_EXAMPLES") or servers.ROOT / "build"
 BUILD = servers.ROOT / "tests" / "examples" / "build.sh"
 _COMMANDS = {
     "python": [BUILT / "python/venv/bin/python", WORKERS / "python/worker.py"],
+    "sh": ["sh", WORKERS / "sh/worker.sh"],
 }
 LANGUAGES = list(_COMMANDS)
 
