@@ -7,10 +7,11 @@
 set -euo pipefail
 root=$(cd "$(dirname "$(readlink -f "$0")")/../.." && pwd)
 out=${JOBRUN_EXAMPLES:-$root/build/examples}
+go_minor_min=26
 check=
 [[ ${1:-} != --check ]] || { check=yes; shift; }
 languages=("$@")
-((${#languages[@]})) || languages=(python)
+((${#languages[@]})) || languages=(python go)
 
 missing() { echo "NO $1 EXAMPLE: $2" >&2; exit 3; }
 
@@ -21,6 +22,16 @@ build_python() {
   venv/bin/pip download -q --only-binary :all: -d wheels -r worker/requirements.txt \
     -c "$root/tests/examples/constraints.txt"
   PIP_FIND_LINKS='' venv/bin/pip install -q --no-index --find-links wheels kubernetes
+}
+
+build_go() {
+  local version
+  version=$(cd / && GOTOOLCHAIN=local go env GOVERSION 2>/dev/null) || version=none
+  if ! [[ $version =~ ^go1\.([0-9]+) ]] || ((BASH_REMATCH[1] < go_minor_min)); then
+    missing go "it needs Go 1.$go_minor_min or later on the PATH (found: $version)"
+  fi
+  cd worker
+  go build -mod=readonly -trimpath -buildvcs=false -o ../jobrun-worker .
 }
 
 fingerprint() {  # fingerprint LANGUAGE

@@ -14,6 +14,7 @@ BUILD = servers.ROOT / "tests" / "examples" / "build.sh"
 _COMMANDS = {
     "python": [BUILT / "python/venv/bin/python", WORKERS / "python/worker.py"],
     "sh": ["sh", WORKERS / "sh/worker.sh"],
+    "go": [BUILT / "go/jobrun-worker"],
 }
 LANGUAGES = list(_COMMANDS)
 
