@@ -11,9 +11,16 @@ go_minor_min=26
 check=
 [[ ${1:-} != --check ]] || { check=yes; shift; }
 languages=("$@")
-((${#languages[@]})) || languages=(python go)
+((${#languages[@]})) || languages=(python go typescript)
 
 missing() { echo "NO $1 EXAMPLE: $2" >&2; exit 3; }
+
+need() {  # need LANGUAGE COMMAND…
+  local command
+  for command in "${@:2}"; do
+    command -v "$command" >/dev/null || missing "$1" "it needs $command; ./dev setup installs it"
+  done
+}
 
 # The wheels stay beside the environment, so that the README's `pip install` can be tested without a network.
 build_python() {
@@ -32,6 +39,13 @@ build_go() {
   fi
   cd worker
   go build -mod=readonly -trimpath -buildvcs=false -o ../jobrun-worker .
+}
+
+build_typescript() {
+  need typescript node npm
+  cd worker
+  npm ci --silent --no-audit --no-fund
+  npm run --silent build
 }
 
 fingerprint() {  # fingerprint LANGUAGE

@@ -15,6 +15,7 @@ _COMMANDS = {
     "python": [BUILT / "python/venv/bin/python", WORKERS / "python/worker.py"],
     "sh": ["sh", WORKERS / "sh/worker.sh"],
     "go": [BUILT / "go/jobrun-worker"],
+    "typescript": ["node", BUILT / "typescript/worker/dist/worker.js"],
 }
 LANGUAGES = list(_COMMANDS)
 
