@@ -11,7 +11,7 @@ go_minor_min=26
 check=
 [[ ${1:-} != --check ]] || { check=yes; shift; }
 languages=("$@")
-((${#languages[@]})) || languages=(python go typescript)
+((${#languages[@]})) || languages=(python go typescript java)
 
 missing() { echo "NO $1 EXAMPLE: $2" >&2; exit 3; }
 
@@ -46,6 +46,12 @@ build_typescript() {
   cd worker
   npm ci --silent --no-audit --no-fund
   npm run --silent build
+}
+
+build_java() {
+  need java javac mvn
+  cd worker
+  mvn --quiet --batch-mode package
 }
 
 fingerprint() {  # fingerprint LANGUAGE

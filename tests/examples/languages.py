@@ -16,6 +16,8 @@ _COMMANDS = {
     "sh": ["sh", WORKERS / "sh/worker.sh"],
     "go": [BUILT / "go/jobrun-worker"],
     "typescript": ["node", BUILT / "typescript/worker/dist/worker.js"],
+    # Many start at the same time, and none lives for long.
+    "java": ["java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-jar", BUILT / "java/worker/target/worker.jar"],
 }
 LANGUAGES = list(_COMMANDS)
 
