@@ -66,8 +66,8 @@ class Outside:
                                            cluster={"certificate-authority": str(pki_dir / "ca.crt")})
         self.requests = self.patches = 0  # That have come this far.
         self._gate.refuse(0, "", when=self._count)  # Never true: it only counts.
-        self.catch, self.cut, self.heal, self.close = (
-            self._gate.catch, self._gate.cut, self._gate.heal, self._gate.close)
+        self.catch, self.catch_write = self._gate.catch, self._gate.catch_write
+        self.cut, self.heal, self.close = self._gate.cut, self._gate.heal, self._gate.close
 
     def refuse(self, code):
         """Every request with this code; returns what ends it."""
@@ -103,8 +103,8 @@ class Case:
         self._observer = observer
         self._workers, self._gates = [], []
 
-    def create(self, interval=1, timeout=20, steps=400, step_seconds=0.1, fail_at=None):
-        """The run, anew where there is one."""
+    def create(self, interval=1, timeout=120, steps=3000, step_seconds=0.1, fail_at=None):
+        """The run, anew where there is one. What ends by itself, or by its timeout, ends after all patience."""
         self.rest.delete(self.path)
         payload = {"steps": steps, "stepSeconds": step_seconds, **({"failAt": fail_at} if fail_at else {})}
         spec = {"heartbeat": {"intervalSeconds": interval, "timeoutSeconds": timeout}, "payload": payload}

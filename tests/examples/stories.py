@@ -191,7 +191,7 @@ def without_a_server_it_does_not_begin(case):
 @story
 def no_outage_stops_the_work(case):
     gate = case.gate()
-    case.create(timeout=60)
+    case.create()
     worker = case.work(kubeconfig=gate.kubeconfig)
     case.beat()
     for trouble in (401, 403, 429, 500, 503):
@@ -227,7 +227,7 @@ def a_whole_timeout_without_an_accepted_heartbeat_stops_it(case):
 @story
 def the_end_of_the_work_is_reported_after_an_outage(case):
     gate = case.gate()
-    case.create(timeout=60, steps=30)
+    case.create(steps=30)
     worker = case.work(kubeconfig=gate.kubeconfig)
     case.beat()
     gate.cut()
@@ -236,6 +236,17 @@ def the_end_of_the_work_is_reported_after_an_outage(case):
     gate.heal()
     assert worker.exit_code() == 0
     assert case.status["phase"] == "Succeeded"
+
+
+@story
+def an_end_whose_answer_is_lost_is_no_fence(case):
+    gate = case.gate()
+    case.create(steps=2)
+    end = gate.catch_write(3)  # After the claim and the exit code; it is over before a heartbeat is due.
+    worker = case.work(kubeconfig=gate.kubeconfig)
+    end.wait(START_SECONDS_MAX).lose_answer()
+    assert worker.exit_code() == 0
+    assert end.body["status"]["phase"] == case.status["phase"] == "Succeeded"
 
 
 @everywhere
