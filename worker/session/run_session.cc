@@ -107,7 +107,6 @@ void RunSession::OnResponse(const Response& response, Clocks now) {
 
 void RunSession::SendAs(Asked asked, Request request, Clocks now) {
   request.klass = RequestClass::kData;
-  if (!request.body.empty()) request.content_type = kMergePatchType;
   asked_ = asked;
   request_sent_ = now;
   next_.reset();
@@ -132,7 +131,8 @@ void RunSession::SendClaim(Clocks now) {
   SendAs(Asked::kClaim,
          {.method = Method::kPatch,
           .target = StatusTarget(options_.name_space, options_.name),
-          .body = WriteClaimPatch({.author = TheAuthor(),
+          .content_type = std::string(kMergePatchType),
+          .body = WriteClaimPatch({.worker = options_.worker,
                                    .resource_version = run_.resource_version,
                                    .at = claimed_stamp_,
                                    .executor = options_.executor}),
@@ -221,6 +221,7 @@ void RunSession::Beat(Clocks now) {
   SendAs(Asked::kBeat,
          {.method = Method::kPatch,
           .target = StatusTarget(options_.name_space, options_.name),
+          .content_type = std::string(kJsonPatchType),
           .body = WriteBeatPatch(patch),
           .deadline = cadence_.deadline},
          now);

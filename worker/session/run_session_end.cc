@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "controller/wire/http_status.h"
+#include "controller/wire/status_patch.h"
 #include "controller/wire/targets.h"
 #include "worker/session/run_session.h"
 
@@ -36,6 +37,7 @@ void RunSession::Report(Clocks now) {
   SendAs(Asked::kEnd,
          {.method = Method::kPatch,
           .target = StatusTarget(options_.name_space, options_.name),
+          .content_type = std::string(kJsonPatchType),
           .body = WriteEndPatch(patch),
           .deadline = kReportDeadline},
          now);
