@@ -138,12 +138,15 @@ void RunSession::SendClaim(Clocks now) {
                                    .executor = options_.executor}),
           .deadline = kClaimDeadline},
          now);
+  accepted_ = now;
 }
 
 void RunSession::OnRead(const Response& response, Clocks now) {
   if (response.status != kHttpOk) return TryClaimAgain(response, now);
   Result<ClaimedRun> seen = ReadClaimedRun(decoder_, response.body);
   if (!seen) return Finish(SessionEnd::kRefused, Title() + ": " + seen.error().ToString());
+  // A watch showed a run of this lane and for this worker: its namesake may be anything.
+  if (from_watch_ && seen->uid != run_.uid) return Finish(SessionEnd::kNotFound, FenceText(*seen));
   run_ = std::move(seen).value();
   JudgeClaim(now);
 }
@@ -180,13 +183,14 @@ void RunSession::OnClaimAnswer(const Response& response, Clocks now) {
   if (lost && from_watch_) {
     return Finish(SessionEnd::kTaken, Title() + ": " + WordsOf(response));
   }
+  if (!lost) return TryClaimAgain(response, now);
+  const std::string words = WordsOf(response);
+  if (std::exchange(refusal_, words) != words) return Read(now);
   // Refused as it was read, and nobody was faster: reading it again changes nothing.
-  if (response.status == kHttpUnprocessable && refusal_ == WordsOf(response)) {
+  if (response.status == kHttpUnprocessable) {
     return Finish(SessionEnd::kRefused, Title() + ": the claim is refused: " + refusal_);
   }
-  if (response.status == kHttpUnprocessable) refusal_ = WordsOf(response);
-  if (lost) return Read(now);
-  TryClaimAgain(response, now);
+  TryClaimAgain(response, now);  // somebody writes to it all the time
 }
 
 void RunSession::TryClaimAgain(const Response& response, Clocks now) {
@@ -196,7 +200,7 @@ void RunSession::TryClaimAgain(const Response& response, Clocks now) {
     return Finish(SessionEnd::kForbidden, why);
   }
   if (response.status == kHttpBadRequest) return Finish(SessionEnd::kRefused, why);
-  const Nanos wait = response.retry_after ? Nanos(*response.retry_after) : kClaimRetry;
+  const Nanos wait = std::max(kClaimRetry, Nanos(response.retry_after.value_or(Seconds(0))));
   if (now.mono + wait >= give_up_) return Finish(SessionEnd::kUnreachable, why);
   next_ = now.mono + wait;
 }
@@ -206,8 +210,7 @@ void RunSession::Claimed(Clocks now) {
   refusal_.clear();
   cadence_ = CadenceOf(run_.thresholds, options_.cadence);
   source_ = run_.thresholds.heartbeat_source.value_or(options_.source);
-  accepted_ = request_sent_;
-  next_ = now.mono + std::min(kFirstBeat, cadence_.period);
+  next_ = std::max(now.mono, accepted_.mono + std::min(kFirstBeat, cadence_.period));
   must_beat_ = options_.liveness == Liveness::kProcess;
   host_.OnClaimed(run_);
   if (run_.cancelled) Ask(StopCause::kCancelled, Title() + " is cancelled");
