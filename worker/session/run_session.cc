@@ -220,7 +220,8 @@ void RunSession::Claimed(Clocks now) {
 
 void RunSession::Beat(Clocks now) {
   BeatPatch patch{.author = TheAuthor(), .at = stamp_.Next(now.mono)};
-  if (std::exchange(progressed_, false)) patch.progress = progress_;
+  carries_progress_ = std::exchange(progressed_, false);
+  if (carries_progress_) patch.progress = progress_;
   SendAs(Asked::kBeat,
          {.method = Method::kPatch,
           .target = StatusTarget(options_.name_space, options_.name),
@@ -238,21 +239,23 @@ void RunSession::Look(Clocks now) {
          now);
 }
 
+Nanos RunSession::Jittered(Nanos longest) { return Times(longest, 1 - kJitter * random_.Unit()); }
+
 // Where a Lease beats, cancellation and fence are only looked for.
 Nanos RunSession::RegularPeriod() {
-  const Nanos period = BeatsByLease() ? cadence_.timeout : cadence_.period;
-  return Times(period, 1 - kJitter * random_.Unit());
+  return Jittered(BeatsByLease() && !progressed_ ? cadence_.timeout : cadence_.period);
 }
 
 void RunSession::OnBeatAnswer(const Response& response, Clocks now) {
   if (state_ != State::kWorking) return;
   if (response.status == kHttpOk) {
     must_beat_ = false;
-    Accepted(now);
+    if (request_sent_.boot > accepted_.boot) accepted_ = request_sent_;
+    refusal_.clear();
     if (auto run = ReadClaimedRun(decoder_, response.body)) TakeIn(std::move(run).value());
-    return;
+    return GotThrough(RegularPeriod(), now);
   }
-  progressed_ = !progress_.empty();  // it goes with the next one
+  if (carries_progress_) progressed_ = true;  // it goes with the next one
   if (IsGone(response)) return Fence(Title() + " is gone");
   if (response.status == kHttpConflict || response.status == kHttpUnprocessable) {
     refusal_ = WordsOf(response);
@@ -271,10 +274,7 @@ void RunSession::OnLookAnswer(const Response& response, Clocks now) {
   if (!seen) return Failed({.detail = seen.error().ToString()}, now);
   if (!Ours(*seen) || IsTerminal(seen->phase)) return Fence(FenceText(*seen));
   TakeIn(std::move(seen).value());
-  if (refusal_.empty()) {
-    next_ = now.mono + RegularPeriod();
-    return;
-  }
+  if (refusal_.empty()) return GotThrough(must_beat_ ? Nanos(0) : RegularPeriod(), now);
   Failed({.status = kHttpUnprocessable, .detail = std::exchange(refusal_, {})}, now);
 }
 
@@ -284,16 +284,17 @@ void RunSession::TakeIn(ClaimedRun run) {
   if (run_.cancelled) Ask(StopCause::kCancelled, Title() + " is cancelled");
 }
 
-void RunSession::Accepted(Clocks now) {
-  accepted_ = request_sent_;
-  next_ = now.mono + RegularPeriod();
+// A period counts from when the last request was sent, so that a slow answer does not add to it.
+void RunSession::GotThrough(Nanos period, Clocks now) {
+  next_ = std::max(now.mono, request_sent_.mono + period);
   if (!std::exchange(failing_, false)) return;
   host_.Log({LogLevel::kInfo, "heartbeats get through again", {{"run", Title()}}});
 }
 
 void RunSession::Failed(const Response& response, Clocks now) {
-  const Nanos wait = response.retry_after ? Nanos(*response.retry_after) : cadence_.retry;
-  next_ = now.mono + Times(std::min(wait, cadence_.period), 1 - kJitter * random_.Unit());
+  const Nanos wait =
+      std::max(Jittered(cadence_.retry), Nanos(response.retry_after.value_or(Seconds(0))));
+  next_ = now.mono + std::min(wait, cadence_.period);
   if (std::exchange(failing_, true)) return;
   host_.Log({LogLevel::kWarn,
              "a heartbeat did not get through; the work goes on",

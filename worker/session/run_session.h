@@ -128,8 +128,9 @@ class RunSession {
   void OnBeatAnswer(const Response& response, Clocks now);
   void OnLookAnswer(const Response& response, Clocks now);
   void TakeIn(ClaimedRun run);
-  void Accepted(Clocks now);
+  void GotThrough(Nanos period, Clocks now);
   void Failed(const Response& response, Clocks now);
+  [[nodiscard]] Nanos Jittered(Nanos longest);
   [[nodiscard]] Nanos RegularPeriod();
   [[nodiscard]] bool MayBeCutOff() const;
   void CheckCutOff(Clocks now);
@@ -176,7 +177,8 @@ class RunSession {
   std::string fence_{};  // why
 
   std::string progress_{};
-  bool progressed_{false};  // since it was last sent
+  bool progressed_{false};        // since it was last sent
+  bool carries_progress_{false};  // the heartbeat that is under way
   std::optional<ServerTime> ended_{};
   WorkEnd work_end_{};
 };
