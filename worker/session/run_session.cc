@@ -12,6 +12,7 @@ namespace jobrun {
 namespace {
 
 // The controller takes a time for a heartbeat that differs from claimedAt by a second or more.
+constexpr Nanos kCounts = std::chrono::seconds(1);
 constexpr Nanos kFirstBeat = std::chrono::milliseconds(1250);
 constexpr double kJitter = 0.2;  // of a period
 
@@ -220,6 +221,7 @@ void RunSession::Claimed(Clocks now) {
 
 void RunSession::Beat(Clocks now) {
   BeatPatch patch{.author = TheAuthor(), .at = stamp_.Next(now.mono)};
+  counts_ = std::chrono::abs(patch.at - claimed_stamp_) >= kCounts;
   carries_progress_ = std::exchange(progressed_, false);
   if (carries_progress_) patch.progress = progress_;
   SendAs(Asked::kBeat,
@@ -249,11 +251,12 @@ Nanos RunSession::RegularPeriod() {
 void RunSession::OnBeatAnswer(const Response& response, Clocks now) {
   if (state_ != State::kWorking) return;
   if (response.status == kHttpOk) {
-    must_beat_ = false;
+    // Too near to the claim where the machine's clock had to do for that and was a little ahead.
+    must_beat_ = !counts_ && !BeatsByLease();
     if (request_sent_.boot > accepted_.boot) accepted_ = request_sent_;
     refusal_.clear();
     if (auto run = ReadClaimedRun(decoder_, response.body)) TakeIn(std::move(run).value());
-    return GotThrough(RegularPeriod(), now);
+    return GotThrough(must_beat_ ? std::min(kFirstBeat, cadence_.period) : RegularPeriod(), now);
   }
   if (carries_progress_) progressed_ = true;  // it goes with the next one
   if (IsGone(response)) return Fence(Title() + " is gone");

@@ -171,6 +171,7 @@ class RunSession {
   HeartbeatSource source_{HeartbeatSource::kStatus};
   Clocks accepted_{};      // when the last accepted heartbeat, or the claim, was sent
   bool must_beat_{false};  // a status heartbeat is needed whatever the source and the liveness
+  bool counts_{false};     // the heartbeat that is under way differs enough from the claim
   bool failing_{false};    // what the log says
   std::string refusal_{};  // why a write was refused, until a look has told what it means
   StopCause stop_{StopCause::kNone};
