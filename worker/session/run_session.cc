@@ -90,7 +90,14 @@ void RunSession::OnResponse(const Response& response, Clocks now) {
   if (!Owns(response.id)) return;
   request_ = 0;
   stamp_.Observe(response.date, response.received_at);
-  switch (std::exchange(asked_, Asked::kNothing)) {
+  Take(std::exchange(asked_, Asked::kNothing), response, now);
+  // Else the next wake would tell, which counts on a clock that stands still in a suspended
+  // machine.
+  if (Working()) CheckCutOff(now);
+}
+
+void RunSession::Take(Asked asked, const Response& response, Clocks now) {
+  switch (asked) {
     case Asked::kRead:
       return OnRead(response, now);
     case Asked::kClaim:
