@@ -312,6 +312,7 @@ void RunSession::Failed(const Response& response, Clocks now) {
 }
 
 void RunSession::OnProgress(std::string_view progress, Clocks now) {
+  if (state_ > State::kWorking) return;  // the report of the end stays the same text
   progress_ = progress;
   progressed_ = true;
   if (Working() && BeatsByLease() && next_) {

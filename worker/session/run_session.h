@@ -142,7 +142,7 @@ class RunSession {
   void Report(Clocks now);
   void OnEndAnswer(const Response& response, Clocks now);
   void OnLookBack(const Response& response, Clocks now);
-  void ReportAgain(const std::string& why, Clocks now);
+  void ReportAgain(const std::string& why, Nanos wait, Clocks now);
   void Finish(SessionEnd end, std::string text);
   [[nodiscard]] std::string FenceText(const ClaimedRun& seen) const;
 
