@@ -45,4 +45,30 @@ class Writer {
   std::string text_;
 };
 
+// The operations of a JSON patch, one after the other. Values are JSON, but for those of the …Text
+// functions, which are quoted here.
+class Patch {
+ public:
+  void Add(std::string_view path, std::string_view json) { Operate("add", path, json); }
+  void Test(std::string_view path, std::string_view json) { Operate("test", path, json); }
+  void AddText(std::string_view path, std::string_view value) { Add(path, Quoted(value)); }
+  void TestText(std::string_view path, std::string_view value) { Test(path, Quoted(value)); }
+  std::string Take() { return "[" + std::move(operations_) + "]"; }
+
+ private:
+  static std::string Quoted(std::string_view value) {
+    std::string quoted;
+    AppendJsonString(quoted, value);
+    return quoted;
+  }
+  void Operate(std::string_view operation, std::string_view path, std::string_view json) {
+    Writer writer;
+    writer.Open().Text("op", operation).Text("path", path).Key("value").Raw(json).Close();
+    if (!operations_.empty()) operations_ += ',';
+    operations_ += writer.Take();
+  }
+
+  std::string operations_{};
+};
+
 }  // namespace jobrun::json

@@ -60,24 +60,6 @@ void EachVerdictField(const VerdictPatch& patch, Put put) {
   put("conditions", conditions.append(VerdictCondition(patch)).append("]"));
 }
 
-// The operations of a JSON patch, one after the other.
-class JsonPatch {
- public:
-  void Add(std::string_view path, std::string_view value) { Operate("add", path, value); }
-  void Test(std::string_view path, std::string_view value) { Operate("test", path, value); }
-  std::string Take() { return "[" + std::move(operations_) + "]"; }
-
- private:
-  void Operate(std::string_view operation, std::string_view path, std::string_view value) {
-    json::Writer writer;
-    writer.Open().Text("op", operation).Text("path", path).Key("value").Raw(value).Close();
-    if (!operations_.empty()) operations_ += ',';
-    operations_ += writer.Take();
-  }
-
-  std::string operations_{};
-};
-
 }  // namespace
 
 std::string WriteCondition(const Condition& condition) {
@@ -105,7 +87,7 @@ std::string WriteVerdictJsonPatch(const VerdictPatch& patch, const Grounds& grou
   const auto or_null = [](std::string_view text) { return text.empty() ? "null" : text; };
   const std::string claimed =
       grounds.claimed_at.empty() ? std::string() : Quoted(grounds.claimed_at);
-  JsonPatch operations;
+  json::Patch operations;
   operations.Test("/metadata/uid", Quoted(grounds.uid));
   operations.Test("/metadata/generation", std::to_string(patch.generation));
   operations.Test("/metadata/deletionTimestamp", "null");
@@ -134,7 +116,7 @@ std::string WriteVisitPatch(const VisitPatch& patch) {
 }
 
 std::string WriteVisitJsonPatch(const VisitPatch& patch) {
-  JsonPatch operations;
+  json::Patch operations;
   operations.Test("/metadata/resourceVersion", Quoted(std::to_string(patch.resource_version)));
   if (patch.start_time) {
     operations.Add("/status/startTime", Quoted(FormatMicroTime(*patch.start_time)));

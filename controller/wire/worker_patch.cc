@@ -12,23 +12,14 @@ constexpr std::size_t kProgressMax = 1024;
 constexpr std::size_t kMessageMax = 4096;
 constexpr std::size_t kReasonMax = 128;
 
-void WriteMetadata(json::Writer& writer, Uid run, std::uint64_t resource_version) {
-  writer.Key("metadata").Open().Text("uid", FormatUid(run));
-  if (resource_version != 0) writer.Text("resourceVersion", std::to_string(resource_version));
-  writer.Close();
-}
+constexpr std::string_view kProgressPath = "/status/progress";
 
-// Opens the patch up to the fields of the status.
-json::Writer OpenPatch(const Author& author, std::uint64_t resource_version = 0) {
-  json::Writer writer;
-  writer.Open();
-  WriteMetadata(writer, author.run, resource_version);
-  writer.Key("status").Open().Text("claimedBy", author.worker);
-  return writer;
-}
-
-void WriteProgress(json::Writer& writer, const std::optional<std::string_view>& progress) {
-  if (progress) writer.Text("progress", CutText(*progress, kProgressMax));
+// Opens what is refused wherever it is not about this run in the hands of this worker.
+json::Patch OpenPatch(const Author& author) {
+  json::Patch patch;
+  patch.TestText("/metadata/uid", FormatUid(author.run));
+  patch.AddText("/status/claimedBy", author.worker);
+  return patch;
 }
 
 void WriteExecutor(json::Writer& writer, const ExecutorPlace& place) {
@@ -42,30 +33,41 @@ void WriteExecutor(json::Writer& writer, const ExecutorPlace& place) {
 }  // namespace
 
 std::string WriteClaimPatch(const ClaimPatch& patch) {
-  json::Writer writer = OpenPatch(patch.author, patch.resource_version);
+  json::Writer writer;
+  writer.Open().Key("metadata").Open();
+  writer.Text("resourceVersion", std::to_string(patch.resource_version)).Close();
+  writer.Key("status").Open().Text("claimedBy", patch.worker);
   writer.Text("phase", PhaseName(Phase::kRunning)).Text("claimedAt", FormatMicroTime(patch.at));
   WriteExecutor(writer, patch.executor);
   return writer.Close().Close().Take();
 }
 
 std::string WriteBeatPatch(const BeatPatch& patch) {
-  json::Writer writer = OpenPatch(patch.author);
-  writer.Text("lastHeartbeatAt", FormatMicroTime(patch.at));
-  WriteProgress(writer, patch.progress);
-  return writer.Close().Close().Take();
+  json::Patch operations = OpenPatch(patch.author);
+  operations.AddText("/status/lastHeartbeatAt", FormatMicroTime(patch.at));
+  if (patch.progress) operations.AddText(kProgressPath, CutText(*patch.progress, kProgressMax));
+  return operations.Take();
 }
 
 std::string WriteEndPatch(const EndPatch& patch) {
-  json::Writer writer = OpenPatch(patch.author);
+  json::Patch operations = OpenPatch(patch.author);
   const std::string at = FormatMicroTime(patch.at);
   if (patch.exit_code) {
-    writer.Key("exitCode").Raw(std::to_string(*patch.exit_code)).Text("exitTime", at);
+    operations.Add("/status/exitCode", std::to_string(*patch.exit_code));
+    operations.AddText("/status/exitTime", at);
   }
-  if (patch.phase) writer.Text("phase", PhaseName(*patch.phase)).Text("completionTime", at);
-  if (!patch.reason.empty()) writer.Text("reason", CutText(patch.reason, kReasonMax));
-  if (!patch.message.empty()) writer.Text("message", CutText(patch.message, kMessageMax));
-  WriteProgress(writer, patch.progress);
-  return writer.Close().Close().Take();
+  if (patch.phase) {
+    operations.AddText("/status/phase", PhaseName(*patch.phase));
+    operations.AddText("/status/completionTime", at);
+  }
+  if (!patch.reason.empty()) {
+    operations.AddText("/status/reason", CutText(patch.reason, kReasonMax));
+  }
+  if (!patch.message.empty()) {
+    operations.AddText("/status/message", CutText(patch.message, kMessageMax));
+  }
+  if (patch.progress) operations.AddText(kProgressPath, CutText(*patch.progress, kProgressMax));
+  return operations.Take();
 }
 
 std::string WriteWorkerLease(const WorkerLeaseText& lease) {

@@ -1,6 +1,6 @@
-// The merge patches that a worker writes to the status of its run, and what it reads of the spec.
-// Each names the run's uid and the worker: a new run of the same name refuses them (409), and so
-// does one that somebody else has claimed (422).
+// The patches that a worker writes to the status of its run, and what it reads of the spec. None of
+// them can hit another run of the same name: the API server ignores a uid in a merge patch, so the
+// claim names the version, and the others are JSON patches that test the uid.
 #pragma once
 
 #include <chrono>
@@ -16,7 +16,7 @@
 
 namespace jobrun {
 
-// Which run, and who writes.
+// Which run, and who writes. Another run, and one that somebody else has claimed, refuses it (422).
 struct Author {
   Uid run{};
   std::string_view worker{};  // status.claimedBy
@@ -29,16 +29,16 @@ struct ExecutorPlace {
   std::string node_name{};
 };
 
-// The claim, guarded by the version that was seen Pending (0: by none).
+// The claim, a merge patch, guarded by the version that was seen Pending.
 struct ClaimPatch {
-  Author author{};
+  std::string_view worker{};
   std::uint64_t resource_version{0};
   ServerTime at{};
   ExecutorPlace executor{};
 };
 [[nodiscard]] std::string WriteClaimPatch(const ClaimPatch& patch);
 
-// A heartbeat. Only a time that differs from the last one's counts.
+// A heartbeat, a JSON patch. Only a time that differs from the last one's counts.
 struct BeatPatch {
   Author author{};
   ServerTime at{};
@@ -46,7 +46,8 @@ struct BeatPatch {
 };
 [[nodiscard]] std::string WriteBeatPatch(const BeatPatch& patch);
 
-// How the work ended. Without a phase only that it exited: somebody else completes the run.
+// How the work ended, a JSON patch. Without a phase only that it exited: somebody else completes
+// the run.
 struct EndPatch {
   Author author{};
   ServerTime at{};  // exitTime and completionTime

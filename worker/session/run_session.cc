@@ -12,6 +12,7 @@ namespace jobrun {
 namespace {
 
 // The controller takes a time for a heartbeat that differs from claimedAt by a second or more.
+constexpr Nanos kCounts = std::chrono::seconds(1);
 constexpr Nanos kFirstBeat = std::chrono::milliseconds(1250);
 constexpr double kJitter = 0.2;  // of a period
 
@@ -89,7 +90,14 @@ void RunSession::OnResponse(const Response& response, Clocks now) {
   if (!Owns(response.id)) return;
   request_ = 0;
   stamp_.Observe(response.date, response.received_at);
-  switch (std::exchange(asked_, Asked::kNothing)) {
+  Take(std::exchange(asked_, Asked::kNothing), response, now);
+  // Else the next wake would tell, which counts on a clock that stands still in a suspended
+  // machine.
+  if (Working()) CheckCutOff(now);
+}
+
+void RunSession::Take(Asked asked, const Response& response, Clocks now) {
+  switch (asked) {
     case Asked::kRead:
       return OnRead(response, now);
     case Asked::kClaim:
@@ -107,7 +115,6 @@ void RunSession::OnResponse(const Response& response, Clocks now) {
 
 void RunSession::SendAs(Asked asked, Request request, Clocks now) {
   request.klass = RequestClass::kData;
-  if (!request.body.empty()) request.content_type = kMergePatchType;
   asked_ = asked;
   request_sent_ = now;
   next_.reset();
@@ -132,18 +139,22 @@ void RunSession::SendClaim(Clocks now) {
   SendAs(Asked::kClaim,
          {.method = Method::kPatch,
           .target = StatusTarget(options_.name_space, options_.name),
-          .body = WriteClaimPatch({.author = TheAuthor(),
+          .content_type = std::string(kMergePatchType),
+          .body = WriteClaimPatch({.worker = options_.worker,
                                    .resource_version = run_.resource_version,
                                    .at = claimed_stamp_,
                                    .executor = options_.executor}),
           .deadline = kClaimDeadline},
          now);
+  accepted_ = now;
 }
 
 void RunSession::OnRead(const Response& response, Clocks now) {
   if (response.status != kHttpOk) return TryClaimAgain(response, now);
   Result<ClaimedRun> seen = ReadClaimedRun(decoder_, response.body);
   if (!seen) return Finish(SessionEnd::kRefused, Title() + ": " + seen.error().ToString());
+  // A watch showed a run of this lane and for this worker: its namesake may be anything.
+  if (from_watch_ && seen->uid != run_.uid) return Finish(SessionEnd::kNotFound, FenceText(*seen));
   run_ = std::move(seen).value();
   JudgeClaim(now);
 }
@@ -180,13 +191,14 @@ void RunSession::OnClaimAnswer(const Response& response, Clocks now) {
   if (lost && from_watch_) {
     return Finish(SessionEnd::kTaken, Title() + ": " + WordsOf(response));
   }
+  if (!lost) return TryClaimAgain(response, now);
+  const std::string words = WordsOf(response);
+  if (std::exchange(refusal_, words) != words) return Read(now);
   // Refused as it was read, and nobody was faster: reading it again changes nothing.
-  if (response.status == kHttpUnprocessable && refusal_ == WordsOf(response)) {
+  if (response.status == kHttpUnprocessable) {
     return Finish(SessionEnd::kRefused, Title() + ": the claim is refused: " + refusal_);
   }
-  if (response.status == kHttpUnprocessable) refusal_ = WordsOf(response);
-  if (lost) return Read(now);
-  TryClaimAgain(response, now);
+  TryClaimAgain(response, now);  // somebody writes to it all the time
 }
 
 void RunSession::TryClaimAgain(const Response& response, Clocks now) {
@@ -196,7 +208,7 @@ void RunSession::TryClaimAgain(const Response& response, Clocks now) {
     return Finish(SessionEnd::kForbidden, why);
   }
   if (response.status == kHttpBadRequest) return Finish(SessionEnd::kRefused, why);
-  const Nanos wait = response.retry_after ? Nanos(*response.retry_after) : kClaimRetry;
+  const Nanos wait = std::max(kClaimRetry, Nanos(response.retry_after.value_or(Seconds(0))));
   if (now.mono + wait >= give_up_) return Finish(SessionEnd::kUnreachable, why);
   next_ = now.mono + wait;
 }
@@ -206,8 +218,7 @@ void RunSession::Claimed(Clocks now) {
   refusal_.clear();
   cadence_ = CadenceOf(run_.thresholds, options_.cadence);
   source_ = run_.thresholds.heartbeat_source.value_or(options_.source);
-  accepted_ = request_sent_;
-  next_ = now.mono + std::min(kFirstBeat, cadence_.period);
+  next_ = std::max(now.mono, accepted_.mono + std::min(kFirstBeat, cadence_.period));
   must_beat_ = options_.liveness == Liveness::kProcess;
   host_.OnClaimed(run_);
   if (run_.cancelled) Ask(StopCause::kCancelled, Title() + " is cancelled");
@@ -217,10 +228,13 @@ void RunSession::Claimed(Clocks now) {
 
 void RunSession::Beat(Clocks now) {
   BeatPatch patch{.author = TheAuthor(), .at = stamp_.Next(now.mono)};
-  if (std::exchange(progressed_, false)) patch.progress = progress_;
+  counts_ = std::chrono::abs(patch.at - claimed_stamp_) >= kCounts;
+  carries_progress_ = std::exchange(progressed_, false);
+  if (carries_progress_) patch.progress = progress_;
   SendAs(Asked::kBeat,
          {.method = Method::kPatch,
           .target = StatusTarget(options_.name_space, options_.name),
+          .content_type = std::string(kJsonPatchType),
           .body = WriteBeatPatch(patch),
           .deadline = cadence_.deadline},
          now);
@@ -234,21 +248,24 @@ void RunSession::Look(Clocks now) {
          now);
 }
 
+Nanos RunSession::Jittered(Nanos longest) { return Times(longest, 1 - kJitter * random_.Unit()); }
+
 // Where a Lease beats, cancellation and fence are only looked for.
 Nanos RunSession::RegularPeriod() {
-  const Nanos period = BeatsByLease() ? cadence_.timeout : cadence_.period;
-  return Times(period, 1 - kJitter * random_.Unit());
+  return Jittered(BeatsByLease() && !progressed_ ? cadence_.timeout : cadence_.period);
 }
 
 void RunSession::OnBeatAnswer(const Response& response, Clocks now) {
   if (state_ != State::kWorking) return;
   if (response.status == kHttpOk) {
-    must_beat_ = false;
-    Accepted(now);
+    // Too near to the claim where the machine's clock had to do for that and was a little ahead.
+    must_beat_ = !counts_ && !BeatsByLease();
+    if (request_sent_.boot > accepted_.boot) accepted_ = request_sent_;
+    refusal_.clear();
     if (auto run = ReadClaimedRun(decoder_, response.body)) TakeIn(std::move(run).value());
-    return;
+    return GotThrough(must_beat_ ? std::min(kFirstBeat, cadence_.period) : RegularPeriod(), now);
   }
-  progressed_ = !progress_.empty();  // it goes with the next one
+  if (carries_progress_) progressed_ = true;  // it goes with the next one
   if (IsGone(response)) return Fence(Title() + " is gone");
   if (response.status == kHttpConflict || response.status == kHttpUnprocessable) {
     refusal_ = WordsOf(response);
@@ -267,10 +284,7 @@ void RunSession::OnLookAnswer(const Response& response, Clocks now) {
   if (!seen) return Failed({.detail = seen.error().ToString()}, now);
   if (!Ours(*seen) || IsTerminal(seen->phase)) return Fence(FenceText(*seen));
   TakeIn(std::move(seen).value());
-  if (refusal_.empty()) {
-    next_ = now.mono + RegularPeriod();
-    return;
-  }
+  if (refusal_.empty()) return GotThrough(must_beat_ ? Nanos(0) : RegularPeriod(), now);
   Failed({.status = kHttpUnprocessable, .detail = std::exchange(refusal_, {})}, now);
 }
 
@@ -280,16 +294,17 @@ void RunSession::TakeIn(ClaimedRun run) {
   if (run_.cancelled) Ask(StopCause::kCancelled, Title() + " is cancelled");
 }
 
-void RunSession::Accepted(Clocks now) {
-  accepted_ = request_sent_;
-  next_ = now.mono + RegularPeriod();
+// A period counts from when the last request was sent, so that a slow answer does not add to it.
+void RunSession::GotThrough(Nanos period, Clocks now) {
+  next_ = std::max(now.mono, request_sent_.mono + period);
   if (!std::exchange(failing_, false)) return;
   host_.Log({LogLevel::kInfo, "heartbeats get through again", {{"run", Title()}}});
 }
 
 void RunSession::Failed(const Response& response, Clocks now) {
-  const Nanos wait = response.retry_after ? Nanos(*response.retry_after) : cadence_.retry;
-  next_ = now.mono + Times(std::min(wait, cadence_.period), 1 - kJitter * random_.Unit());
+  const Nanos wait =
+      std::max(Jittered(cadence_.retry), Nanos(response.retry_after.value_or(Seconds(0))));
+  next_ = now.mono + std::min(wait, cadence_.period);
   if (std::exchange(failing_, true)) return;
   host_.Log({LogLevel::kWarn,
              "a heartbeat did not get through; the work goes on",
@@ -297,6 +312,7 @@ void RunSession::Failed(const Response& response, Clocks now) {
 }
 
 void RunSession::OnProgress(std::string_view progress, Clocks now) {
+  if (state_ > State::kWorking) return;  // the report of the end stays the same text
   progress_ = progress;
   progressed_ = true;
   if (Working() && BeatsByLease() && next_) {

@@ -116,6 +116,7 @@ class RunSession {
   enum class Asked : std::uint8_t { kNothing, kRead, kClaim, kBeat, kLook, kEnd };
 
   // run_session.cc: the claim, the heartbeats
+  void Take(Asked asked, const Response& response, Clocks now);
   void Read(Clocks now);
   void SendClaim(Clocks now);
   void OnRead(const Response& response, Clocks now);
@@ -128,8 +129,9 @@ class RunSession {
   void OnBeatAnswer(const Response& response, Clocks now);
   void OnLookAnswer(const Response& response, Clocks now);
   void TakeIn(ClaimedRun run);
-  void Accepted(Clocks now);
+  void GotThrough(Nanos period, Clocks now);
   void Failed(const Response& response, Clocks now);
+  [[nodiscard]] Nanos Jittered(Nanos longest);
   [[nodiscard]] Nanos RegularPeriod();
   [[nodiscard]] bool MayBeCutOff() const;
   void CheckCutOff(Clocks now);
@@ -140,7 +142,7 @@ class RunSession {
   void Report(Clocks now);
   void OnEndAnswer(const Response& response, Clocks now);
   void OnLookBack(const Response& response, Clocks now);
-  void ReportAgain(const std::string& why, Clocks now);
+  void ReportAgain(const std::string& why, Nanos wait, Clocks now);
   void Finish(SessionEnd end, std::string text);
   [[nodiscard]] std::string FenceText(const ClaimedRun& seen) const;
 
@@ -170,13 +172,15 @@ class RunSession {
   HeartbeatSource source_{HeartbeatSource::kStatus};
   Clocks accepted_{};      // when the last accepted heartbeat, or the claim, was sent
   bool must_beat_{false};  // a status heartbeat is needed whatever the source and the liveness
+  bool counts_{false};     // the heartbeat that is under way differs enough from the claim
   bool failing_{false};    // what the log says
   std::string refusal_{};  // why a write was refused, until a look has told what it means
   StopCause stop_{StopCause::kNone};
   std::string fence_{};  // why
 
   std::string progress_{};
-  bool progressed_{false};  // since it was last sent
+  bool progressed_{false};        // since it was last sent
+  bool carries_progress_{false};  // the heartbeat that is under way
   std::optional<ServerTime> ended_{};
   WorkEnd work_end_{};
 };

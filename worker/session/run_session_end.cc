@@ -1,7 +1,9 @@
 // What a session says of the end of its work.
+#include <algorithm>
 #include <utility>
 
 #include "controller/wire/http_status.h"
+#include "controller/wire/status_patch.h"
 #include "controller/wire/targets.h"
 #include "worker/session/run_session.h"
 
@@ -18,6 +20,7 @@ void RunSession::OnWorkEnded(const WorkEnd& end, Clocks now) {
   if (state_ != State::kWorking) return;
   state_ = State::kReporting;
   work_end_ = end;
+  failing_ = false;
   give_up_ = now.mono + options_.report_max;
   Report(now);  // an answer to a heartbeat that is still under way is not waited for
 }
@@ -36,6 +39,7 @@ void RunSession::Report(Clocks now) {
   SendAs(Asked::kEnd,
          {.method = Method::kPatch,
           .target = StatusTarget(options_.name_space, options_.name),
+          .content_type = std::string(kJsonPatchType),
           .body = WriteEndPatch(patch),
           .deadline = kReportDeadline},
          now);
@@ -47,7 +51,9 @@ void RunSession::OnEndAnswer(const Response& response, Clocks now) {
     refusal_ = WordsOf(response);
     return Look(now);
   }
-  if (response.status != kHttpOk) return ReportAgain(WordsOf(response), now);
+  if (response.status != kHttpOk) {
+    return ReportAgain(WordsOf(response), response.retry_after.value_or(Seconds(0)), now);
+  }
   auto seen = ReadClaimedRun(decoder_, response.body);
   if (!seen || IsTerminal(seen->phase)) return Finish(SessionEnd::kReported, "");
   // Its exit is recorded, and its gates were not met before.
@@ -65,11 +71,11 @@ void RunSession::OnLookBack(const Response& response, Clocks now) {
       return Finish(SessionEnd::kFenced, FenceText(*seen));
     }
   }
-  ReportAgain(refusal_, now);
+  ReportAgain(refusal_, response.retry_after.value_or(Seconds(0)), now);
 }
 
-void RunSession::ReportAgain(const std::string& why, Clocks now) {
-  next_ = now.mono + kReportRetry;
+void RunSession::ReportAgain(const std::string& why, Nanos wait, Clocks now) {
+  next_ = now.mono + std::max(wait, kReportRetry);
   if (*next_ >= give_up_) {
     return Finish(SessionEnd::kUnreported, Title() + ": its end could not be reported: " + why);
   }

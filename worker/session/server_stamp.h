@@ -13,8 +13,9 @@
 namespace jobrun {
 
 // The `Date` of the answers carried forward on the monotonic clock: it reads up to a second, and
-// the way of an answer, behind the server's. Every stamp is later than the one before it, because a
-// heartbeat that repeats a time is none.
+// the way of an answer, behind the server's. Every stamp differs from the one before it, because a
+// heartbeat that repeats a time is none; it is later, unless the server's clock, or what had to do
+// for it, turns out to have been far ahead.
 class ServerStamp {
  public:
   // `wall` is asked until the first answer with a `Date` came.
@@ -32,7 +33,8 @@ class ServerStamp {
 
   [[nodiscard]] ServerTime Next(Mono now) {
     const ServerTime estimate = offset_ ? At(now) + *offset_ : wall_();
-    last_ = std::max(estimate, last_ + std::chrono::microseconds(1));
+    const bool set_back = estimate + kAgreement < last_;
+    last_ = set_back ? estimate : std::max(estimate, last_ + std::chrono::microseconds(1));
     return last_;
   }
 

@@ -11,10 +11,11 @@ namespace jobrun {
 namespace {
 
 constexpr int kSignalBase = 128;
+constexpr int kSignalMax = 64;
 
 std::string MessageOf(const WorkEnd& end) {
   if (!end.message.empty()) return end.message;
-  if (end.status > kSignalBase) {
+  if (end.status > kSignalBase && end.status <= kSignalBase + kSignalMax) {
     return "ended by signal " + std::to_string(end.status - kSignalBase);
   }
   return "exit code " + std::to_string(end.status);

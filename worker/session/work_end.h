@@ -41,7 +41,7 @@ struct EndReport {
 //  - Cancelled: Failed/Cancelled. Anything else: Failed/ExitNonZero.
 [[nodiscard]] EndReport ReportOf(const WorkEnd& end, const ClaimedRun& run);
 
-// The gates of the run that are not True.
+// Whether the run has gates that are not True.
 [[nodiscard]] bool AwaitsGates(const ClaimedRun& run);
 
 }  // namespace jobrun
