@@ -8,7 +8,9 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
+#include "controller/base/wording.h"
 #include "worker/cli/tool.h"
 
 namespace {
@@ -23,8 +25,29 @@ void AddCommands(const CommandLine& line) {
   AddCreate(line);
 }
 
-int Usage(const CommonFlags& flags, const CLI::ParseError& error) {
-  std::string text = error.what();
+// What nothing has taken of the command line, if anything: the library's own words don't name it.
+std::string Unknown(const CLI::App& app) {
+  const std::vector<std::string> rest = app.remaining(true);
+  if (rest.empty()) return "";
+  std::vector<std::string> names;
+  const CLI::App* called = &app;
+  if (!app.get_subcommands().empty()) called = app.get_subcommands().front();
+  const bool flag = rest.front().starts_with('-');
+  for (const CLI::Option* option : called->get_options()) {
+    if (flag) names.push_back(option->get_name());
+  }
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    if (!flag) names.push_back(command->get_name());
+  }
+  const std::string word = rest.front().substr(0, rest.front().find('='));
+  const std::string_view near = NearestName(word, {names.begin(), names.end()});
+  return std::string("unknown ") + (flag ? "flag " : "command ") + ShownText(word) +
+         (near.empty() ? "" : ", did you mean " + std::string(near) + '?');
+}
+
+int Usage(const CLI::App& app, const CommonFlags& flags, const CLI::ParseError& error) {
+  std::string text = Unknown(app);
+  if (text.empty()) text = error.what();
   std::replace(text.begin(), text.end(), '\n', ' ');
   return Tool(flags).FailUsage(text + " (see --help)");
 }
@@ -51,7 +74,7 @@ int Main(int argc, const char* const* argv) {
     Print(std::string(version.what()) + '\n');
     return kToolDone;
   } catch (const CLI::ParseError& error) {
-    return Usage(flags, error);
+    return Usage(app, flags, error);
   }
   Tool tool(flags);
   return chosen(tool);

@@ -1,7 +1,6 @@
 """Runs that can't be had, and words on the command line that make no sense: one clear line each, and its exit code."""
 
 import json
-import os
 
 import pytest
 
@@ -61,8 +60,7 @@ def test_no_server(bench):
 
 def test_no_right(bench):
     if bench.server.name != "kube":
-        pytest.skip("the dev server refuses nobody") if not os.environ.get("CI") else None
-        return
+        return  # The dev server refuses nobody.
     bench.create()
     path = bench.server.kubeconfig_for("stranger")
     code, text = refusal(bench, *exec_of(bench, "r"), kubeconfig=path)
@@ -86,7 +84,8 @@ def test_no_credentials(bench):
     (("work", "--lane", "NO LANE", "--", "true"), "--lane"),
     (("work", "--lane", "a", "--concurrency", "0", "--", "true"), "--concurrency"),
     (("complete", "r", "--failed", "Broken", "--exit-code", "0"), "contradict"),
-    (("dance",), "dance"),
+    (("exce", "--run", "r"), "unknown command exce, did you mean exec?"),
+    (("exec", "--rnu", "r"), "unknown flag --rnu, did you mean --run?"),
     ((), "subcommand"),
 ])
 def test_a_command_line_that_makes_no_sense(bench, arguments, told):

@@ -13,7 +13,8 @@ def work(bench, *flags, script="true", **options):
 
 def phases(bench):
     return collections.Counter(run.get("status", {}).get("phase", "Pending")
-                               for run in bench.rest.get(bench.runs).body["items"])
+                               for run in bench.rest.get(bench.runs).body["items"]
+                               if run["spec"]["lane"] == "etl")
 
 
 def test_it_takes_the_runs_of_its_lane_there_are_and_come(bench):

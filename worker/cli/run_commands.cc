@@ -90,7 +90,7 @@ int Patch(Tool& tool, const Held& held, std::string body) {
       held.api->Call({.klass = RequestClass::kData,
                       .method = Method::kPatch,
                       .target = StatusTarget(held.name.name_space, held.name.name),
-                      .content_type = std::string(kMergePatchType),
+                      .content_type = std::string(kJsonPatchType),
                       .body = std::move(body)});
   if (answer.status == kHttpOk) return kToolDone;
   const bool fenced = answer.status == kHttpConflict || answer.status == kHttpUnprocessable;
