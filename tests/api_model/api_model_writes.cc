@@ -19,16 +19,21 @@ std::string ManagerOf(const Query& query, const std::string& user_agent) {
   return manager.empty() ? "unknown" : manager;
 }
 
+const char* OptionsKind(const std::string& method) {
+  if (method == "POST") return "CreateOptions";
+  if (method == "PATCH") return "PatchOptions";
+  return method == "DELETE" ? "DeleteOptions" : "UpdateOptions";
+}
+
 Or<WriteOptions> ReadWriteOptions(const Query& query, const Request& request, ServerTime now) {
   WriteOptions options;
   options.now = now;
   options.writer.manager = ManagerOf(query, request.user_agent);
   options.writer.force = query.Flag("force");
+  const Subject subject{"meta.k8s.io", OptionsKind(request.method), ""};
   const std::string dry_run = query.Get("dryRun");
   if (!dry_run.empty() && dry_run != "All") {
-    return Invalid(
-        {"meta.k8s.io", request.method == "POST" ? "CreateOptions" : "UpdateOptions", ""},
-        {UnsupportedField("dryRun", Json::array({dry_run}), {"All"})});
+    return Invalid(subject, {UnsupportedField("dryRun", Json::array({dry_run}), {"All"})});
   }
   options.dry_run = dry_run == "All";
   const std::string validation = query.Get("fieldValidation");
@@ -36,9 +41,8 @@ Or<WriteOptions> ReadWriteOptions(const Query& query, const Request& request, Se
   if (validation == "Ignore") options.validation = FieldValidation::kIgnore;
   if (!validation.empty() && validation != "Strict" && validation != "Ignore" &&
       validation != "Warn") {
-    return Invalid(
-        {"meta.k8s.io", "CreateOptions", ""},
-        {UnsupportedField("fieldValidation", validation, {"", "Ignore", "Strict", "Warn"})});
+    return Invalid(subject, {UnsupportedField("fieldValidation", validation,
+                                              {"", "Ignore", "Strict", "Warn"})});
   }
   return options;
 }
@@ -94,12 +98,22 @@ Or<DeleteOptions> ReadDeleteOptions(const Query& query, const std::string& body,
   const ParsedJson parsed = ParseJson(body);
   if (!parsed.error.empty()) return BadRequest("error decoding DeleteOptions: " + parsed.error);
   if (const Json* given = Member(parsed.value, "preconditions")) {
-    asked.uid = StringMember(*given, "uid");
-    asked.resource_version = StringMember(*given, "resourceVersion");
+    const auto read = [&](const char* key, std::optional<std::string>& into) {
+      const Json* value = Member(*given, key);
+      if (value != nullptr && value->is_string()) into = value->get<std::string>();
+    };
+    read("uid", asked.uid);
+    read("resourceVersion", asked.resource_version);
   }
   const Json* grace = Member(parsed.value, "gracePeriodSeconds");
   if (grace != nullptr && grace->is_number_integer()) {
     asked.grace_seconds = grace->get<std::int64_t>();
+  }
+  const std::string policy(StringMember(parsed.value, "propagationPolicy"));
+  if (!policy.empty() && policy != "Foreground" && policy != "Background" && policy != "Orphan") {
+    return Invalid({"meta.k8s.io", "DeleteOptions", ""},
+                   {UnsupportedField("propagationPolicy", policy,
+                                     {"Foreground", "Background", "Orphan", "nil"})});
   }
   const Json* dry_run = Member(parsed.value, "dryRun");
   if (dry_run != nullptr && *dry_run == Json::array({"All"})) options.dry_run = true;
@@ -123,6 +137,10 @@ Json DeletedStatus(const ResourceType& type, const Json& object) {
 
 Reply ApiModel::Write(const ResourcePath& path, const Query& query, const Request& request,
                       ServerTime now) {
+  if (request.method == "PATCH") {
+    const auto kind = PatchKindOf(*path.type, MediaType(request.content_type));
+    if (!kind.ok()) return RefusalReply(kind.refusal());
+  }
   auto options = ReadWriteOptions(query, request, now);
   if (!options.ok()) return RefusalReply(options.refusal());
   options.value().writer.subresource = path.subresource;
@@ -184,11 +202,18 @@ Reply ApiModel::DeleteMany(const ResourcePath& path, const Query& query, const D
     const std::string name(StringMember(item->value.at("metadata"), "name"));
     auto written = writer_.Delete({path.type, path.ns, name, ""}, asked, options);
     if (!written.ok() && written.refusal().code != 404) return RefusalReply(written.refusal());
-    items.push_back(ShowObject(*path.type, item->value));
+    Json shown = ShowObject(*path.type, item->value);
+    if (!path.type->custom) {  // As in its lists, the kind is left out.
+      shown.erase("kind");
+      shown.erase("apiVersion");
+    }
+    items.push_back(std::move(shown));
   }
+  Json metadata = {{"resourceVersion", std::to_string(page.value().revision)}};
+  if (path.type->custom) metadata["continue"] = "";
   return JsonReply(200, {{"kind", path.type->list_kind},
                          {"apiVersion", path.type->ApiVersion()},
-                         {"metadata", {{"resourceVersion", std::to_string(store_.revision())}}},
+                         {"metadata", std::move(metadata)},
                          {"items", std::move(items)}});
 }
 

@@ -107,6 +107,46 @@ std::string GoTypeError(const std::string& name, const Schema& schema, const Jso
          " of type " + (culprit == &value && schema.type != "string" ? schema.type : "string");
 }
 
+// As Go's decoder takes them: a null value of a map of strings is "", and what is empty is absent.
+void NormalizeMetadata(Json& metadata) {
+  for (const char* name : {"labels", "annotations"}) {
+    Json* map = Member(metadata, name);
+    if (map == nullptr || !map->is_object()) continue;
+    for (auto& [key, value] : map->items()) {
+      if (value.is_null()) value = "";
+    }
+  }
+  for (auto it = metadata.begin(); it != metadata.end();) {
+    const bool is_map = it.key() == "labels" || it.key() == "annotations";
+    const bool empty =
+        it->is_null() || ((is_map ? it->is_object() : it->is_array()) && it->empty());
+    it = empty ? metadata.erase(it) : std::next(it);
+  }
+}
+
+void CheckFinalizers(const Json& metadata, FieldErrors& errors) {
+  const Json* finalizers = Member(metadata, "finalizers");
+  if (finalizers == nullptr) return;
+  for (const Json& finalizer : *finalizers) {
+    const std::string name = finalizer.get<std::string>();
+    if (!IsQualifiedName(name)) {
+      errors.push_back(InvalidField("metadata.finalizers", name, kNotQualifiedName));
+    }
+  }
+}
+
+void CheckOwners(const Json& metadata, FieldErrors& errors) {
+  const Json* owners = Member(metadata, "ownerReferences");
+  if (owners == nullptr) return;
+  for (const Json& owner : *owners) {
+    for (const char* key : {"apiVersion", "kind", "name", "uid"}) {
+      if (!StringMember(owner, key).empty()) continue;
+      errors.push_back(
+          InvalidField(std::string("metadata.ownerReferences.") + key, "", "must not be empty"));
+    }
+  }
+}
+
 }  // namespace
 
 std::string MakeUid(Random& random) {
@@ -146,9 +186,7 @@ Checked CleanMetadata(const ResourceType& type, const Schema& schema, Json& obje
     Prune(schema, *metadata, "metadata", unknown);
     removed.insert(removed.end(), unknown.begin(), unknown.end());
     ApplyDefaults(schema, *metadata);
-    for (auto it = metadata->begin(); it != metadata->end();) {
-      it = it->is_null() ? metadata->erase(it) : std::next(it);
-    }
+    NormalizeMetadata(*metadata);
     for (const auto& [name, value] : metadata->items()) {
       const Schema* member = schema.Property(name);
       FieldErrors wrong;
@@ -201,6 +239,8 @@ FieldErrors ValidateMetadata(const ResourceType& type, const Json& metadata) {
   }
   CheckLabels(metadata, errors);
   CheckAnnotations(metadata, errors);
+  CheckFinalizers(metadata, errors);
+  CheckOwners(metadata, errors);
   return errors;
 }
 
@@ -229,6 +269,8 @@ FieldErrors ValidateMetadataUpdate(const Json& before, const Json& metadata) {
   }
   CheckLabels(metadata, errors);
   CheckAnnotations(metadata, errors);
+  CheckFinalizers(metadata, errors);
+  CheckOwners(metadata, errors);
   return errors;
 }
 

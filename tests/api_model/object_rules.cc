@@ -131,6 +131,19 @@ FieldErrors ValidateLease(const Json& lease) {
   return errors;
 }
 
+// A Lease always has a spec, without nulls; its times are kept in UTC.
+void FillDecodedLease(Json& lease) {
+  Json& spec = lease["spec"];
+  if (!spec.is_object()) spec = Json::object();
+  for (auto it = spec.begin(); it != spec.end();) {
+    it = it->is_null() ? spec.erase(it) : std::next(it);
+  }
+  for (const char* key : {"acquireTime", "renewTime"}) {
+    const auto time = ParseRfc3339(StringMember(spec, key));
+    if (time) spec[key] = FormatMicroTime(*time);
+  }
+}
+
 Json Established(const Json& crd, ServerTime now) {
   const auto condition = [&](const char* type, const char* reason, const char* message) {
     return Json{{"type", type},
@@ -152,6 +165,7 @@ Json Established(const Json& crd, ServerTime now) {
 
 void FillDecoded(const ResourceType& type, Json& object) {
   if (IsPod(type)) FillDecodedPod(object);
+  if (type.plural == "leases") FillDecodedLease(object);
 }
 
 void DefaultNewObject(const ResourceType& type, Json& object) {

@@ -23,6 +23,16 @@ bool ReplacesNothing(const Json& live, const Json& operation) {
          live.at(pointer.parent_pointer()).is_object();
 }
 
+// The library asserts that there are no members of a scalar.
+bool AddsToScalar(const Json& live, const Json& operation) {
+  const std::string_view op = StringMember(operation, "op");
+  if (op != "add" && op != "copy" && op != "move") return false;
+  const Json::json_pointer pointer{std::string(StringMember(operation, "path"))};
+  if (pointer.empty()) return false;
+  const Json::json_pointer parent = pointer.parent_pointer();
+  return live.contains(parent) && !live.at(parent).is_structured();
+}
+
 Or<Json> ApplyJsonPatch(const Json& live, const Json& patch) {
   if (!patch.is_array()) return BadRequest("error decoding patch: it must be a list of operations");
   if (patch.size() > kJsonPatchOperationsMax) {
@@ -35,6 +45,7 @@ Or<Json> ApplyJsonPatch(const Json& live, const Json& patch) {
     try {
       if (TestsAbsence(patched, operation)) continue;
       if (ReplacesNothing(patched, operation)) operation["op"] = "add";
+      if (AddsToScalar(patched, operation)) return UnprocessablePatch();
       patched.patch_inplace(Json::array({operation}));
     } catch (const Json::exception&) {
       return UnprocessablePatch();

@@ -104,10 +104,10 @@ Or<ListQuery> ReadListQuery(const ResourcePath& path, const Query& query) {
   ListQuery list;
   list.type = path.type;
   list.ns = path.ns;
-  auto selector =
-      Selector::Parse(*path.type, query.Get("labelSelector"), query.Get("fieldSelector"));
-  if (!selector.ok()) return selector.refusal();
-  list.selector = std::move(selector.value());
+  const std::string labels = query.Get("labelSelector");
+  if (auto readable = Selector::Parse(*path.type, labels, ""); !readable.ok()) {
+    return readable.refusal();
+  }
   list.continue_token = query.Get("continue");
   list.resource_version = query.Get("resourceVersion");
   list.match = query.Get("resourceVersionMatch");
@@ -117,13 +117,19 @@ Or<ListQuery> ReadListQuery(const ResourcePath& path, const Query& query) {
       return BadRequest("strconv.ParseInt: parsing " + Quote(limit) + ": invalid syntax");
     list.limit = *number;
   }
-  if (query.Flag("watch")) return list;
-  FieldErrors errors = CheckMatch(list);
-  if (query.Has("sendInitialEvents")) {
-    errors.push_back(
-        ForbiddenField("sendInitialEvents", "sendInitialEvents is forbidden for list"));
+  FieldErrors errors;
+  if (!query.Flag("watch")) {
+    errors = CheckMatch(list);
+    if (query.Has("sendInitialEvents")) {
+      errors.push_back(
+          ForbiddenField("sendInitialEvents", "sendInitialEvents is forbidden for list"));
+    }
   }
   if (!errors.empty()) return Invalid({"meta.k8s.io", "ListOptions", ""}, errors);
+  // Which fields there are is looked at last.
+  auto selector = Selector::Parse(*path.type, labels, query.Get("fieldSelector"));
+  if (!selector.ok()) return selector.refusal();
+  list.selector = std::move(selector.value());
   return list;
 }
 
@@ -159,7 +165,7 @@ Or<ListPage> List(const RevisionStore& store, const ListQuery& query) {
 Or<VersionPtr> Get(const RevisionStore& store, const ResourcePath& path,
                    const std::string& resource_version) {
   auto asked = ParseRevision(resource_version);
-  if (!asked.ok()) return UnreadableVersion(asked.refusal());
+  if (!asked.ok()) return asked.refusal();
   const Revision revision = asked.value().value_or(0);
   if (revision > store.revision()) return TooLargeResourceVersion(revision, store.revision());
   const std::string key = path.type->namespaced ? path.ns + "/" + path.name : path.name;

@@ -243,6 +243,13 @@ void ValidateRules(const Schema& schema, const Json& value, const Json* old,
   }
 }
 
+bool HasRules(const Schema& schema) {
+  const auto below = [](const auto& child) { return child != nullptr && HasRules(*child); };
+  return !schema.rules.empty() || below(schema.items) || below(schema.additional) ||
+         std::ranges::any_of(schema.properties,
+                             [&](const auto& property) { return below(property.second); });
+}
+
 }  // namespace
 
 void ValidateStructure(const Schema& schema, const Json& value, const std::string& path,
@@ -252,6 +259,7 @@ void ValidateStructure(const Schema& schema, const Json& value, const std::strin
 
 FieldErrors Validate(const Schema& schema, const Json& value, const Json* old, FieldErrors errors) {
   StructureCheck(errors, old != nullptr).Check(schema, value, "");
+  if (!HasRules(schema)) return errors;
   if (std::any_of(errors.begin(), errors.end(), Blocks)) {
     errors.push_back(
         InvalidField("<nil>", nullptr,

@@ -87,7 +87,11 @@ std::optional<Requirement> LabelTerm(const std::string& term) {
   } else {
     made = Requirement{term, SelectorOp::kExists, {}, {}};
   }
-  return made && IsLabelKey(made->key) ? made : std::nullopt;
+  if (!made || !IsLabelKey(made->key)) return std::nullopt;
+  const bool readable = std::ranges::none_of(made->values, [](const std::string& value) {
+    return value.find_first_of(" \t!()=<>") != std::string::npos;
+  });
+  return readable ? made : std::nullopt;
 }
 
 std::optional<std::int64_t> Number(const std::string& text) {

@@ -13,28 +13,28 @@ using std::chrono::seconds;
 constexpr seconds kTimeoutMin{1800};  // the real server's --min-request-timeout; up to twice that
 constexpr seconds kBookmarkBeforeEnd{2};
 
-Refusal BadOption(FieldError error) {
-  return Invalid({"meta.k8s.io", "ListOptions", ""}, {std::move(error)});
-}
-
 Checked CheckMatch(const Query& query) {
-  const std::string match = query.Get("resourceVersionMatch");
+  const std::string field = "resourceVersionMatch";
+  const std::string match = query.Get(field);
   const bool initial = query.Has("sendInitialEvents");
+  FieldErrors errors;
   if (initial && match != "NotOlderThan") {
-    return BadOption(
-        ForbiddenField("resourceVersionMatch",
-                       "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"));
+    errors.push_back(ForbiddenField(
+        field, "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"));
   }
   if (!match.empty() && !initial) {
-    return BadOption(ForbiddenField(
-        "resourceVersionMatch",
-        "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"));
+    errors.push_back(ForbiddenField(
+        field, "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"));
   }
-  if (initial && query.Has("continue")) {
-    return BadOption(ForbiddenField("resourceVersionMatch",
-                                    "resourceVersionMatch is forbidden when continue is provided"));
+  if (!match.empty() && match != "NotOlderThan") {
+    errors.push_back(UnsupportedField(field, match, {"NotOlderThan"}));
   }
-  return Fine();
+  if (errors.empty() && initial && query.Has("continue")) {
+    errors.push_back(
+        ForbiddenField(field, "resourceVersionMatch is forbidden when continue is provided"));
+  }
+  if (errors.empty()) return Fine();
+  return Invalid({"meta.k8s.io", "ListOptions", ""}, errors);
 }
 
 IncludeObject IncludeOf(const Query& query) {

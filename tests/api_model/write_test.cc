@@ -303,6 +303,13 @@ TEST(NamespaceTest, DeletedNamespaceTakesItsContentAlong) {
   EXPECT_EQ(api.Post(runs, ModelClient::Manifest("a")).code, 404);
 }
 
+TEST(PatchTest, JsonPatchThatAddsToAScalarIsUnprocessable) {
+  ModelClient api;
+  EXPECT_EQ(api.Create("a").code, 201);
+  const Json add = {{"op", "add"}, {"path", "/spec/lane/x"}, {"value", 1}};
+  EXPECT_EQ(api.Patch(ModelClient::Run("a"), Json::array({add}), kJsonPatch).code, 422);
+}
+
 TEST(LeaseTest, PutCreatesAndNeedsTheVersionAfterwards) {
   ModelClient api;
   const std::string path = std::string(ModelClient::kLeases) + "/l";

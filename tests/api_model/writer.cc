@@ -78,6 +78,10 @@ Checked ObjectWriter::Decode(const Target& target, Json& object, const WriteOpti
   std::vector<std::string> unknown;
   if (auto clean = CleanMetadata(type, types_.metadata(), object, unknown); !clean.ok())
     return clean;
+  if (const Json* spec = Member(object, "spec");
+      !type.custom && spec != nullptr && spec->is_null()) {
+    object.erase("spec");  // As Go's decoder has it.
+  }
   if (auto typed = CheckTypes(type, object); !typed.ok()) return typed;
   Prune(*type.schema, object, "", unknown);
   std::vector<std::string> complaints;
@@ -149,7 +153,14 @@ Or<Written> ObjectWriter::Insert(const Target& target, Json object, const WriteO
   const FieldErrors kind_errors = ValidateKind(type, stored, nullptr);
   errors.insert(errors.end(), kind_errors.begin(), kind_errors.end());
   if (!errors.empty()) return Invalid(type.KindNamed(named.name), errors);
-  if (store_.Get(type.collection, named.Key()) != nullptr) return AlreadyExists(named.Named());
+  if (const VersionPtr there = store_.Get(type.collection, named.Key()); there != nullptr) {
+    Refusal exists = AlreadyExists(named.Named());
+    if (Member(there->value.at("metadata"), "deletionTimestamp") != nullptr) {
+      const std::string message(StringMember(exists.body, "message"));
+      exists.body["message"] = "object is being deleted: " + message;
+    }
+    return exists;
+  }
   auto committed = Commit(named, std::move(stored), options);
   if (committed.ok()) committed.value().created = true;
   return committed;
@@ -178,15 +189,15 @@ Or<Written> ObjectWriter::Delete(const Target& target, const DeleteOptions& aske
   const Json& metadata = live->value.at("metadata");
   const std::string uid(StringMember(metadata, "uid"));
   const std::string revision(StringMember(metadata, "resourceVersion"));
-  if (!asked.uid.empty() && asked.uid != uid) {
+  if (asked.uid && *asked.uid != uid) {
     return Conflict(target.type->KindNamed(target.name),
-                    "the UID in the precondition (" + asked.uid +
+                    "the UID in the precondition (" + *asked.uid +
                         ") does not match the UID in record (" + uid +
                         "). The object might have been deleted and then recreated");
   }
-  if (!asked.resource_version.empty() && asked.resource_version != revision) {
+  if (asked.resource_version && *asked.resource_version != revision) {
     return Conflict(target.type->KindNamed(target.name),
-                    "the ResourceVersion in the precondition (" + asked.resource_version +
+                    "the ResourceVersion in the precondition (" + *asked.resource_version +
                         ") does not match the ResourceVersion in record (" + revision +
                         "). The object might have been modified");
   }

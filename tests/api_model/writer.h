@@ -52,8 +52,8 @@ struct Written {
 };
 
 struct DeleteOptions {
-  std::string uid{};               // precondition
-  std::string resource_version{};  // precondition
+  std::optional<std::string> uid{};               // precondition
+  std::optional<std::string> resource_version{};  // precondition
   std::optional<std::int64_t> grace_seconds{};
 };
 

@@ -44,6 +44,10 @@ bool DesiredStateChanged(const Json& live, const Json& next) {
   return false;
 }
 
+Refusal Unparsable(const std::string& version) {
+  return UntypedError("strconv.ParseUint: parsing " + Quote(version) + ": invalid syntax");
+}
+
 Checked CheckResourceVersion(const Target& target, const Json& metadata, const Version& live) {
   const std::string asked(StringMember(metadata, "resourceVersion"));
   if (asked.empty() || asked == "0") {
@@ -52,9 +56,16 @@ Checked CheckResourceVersion(const Target& target, const Json& metadata, const V
                                                  "must be specified for an update")});
   }
   if (asked.find_first_not_of("0123456789") != std::string::npos) {
-    return UntypedError("strconv.ParseUint: parsing " + Quote(asked) + ": invalid syntax");
+    return Unparsable(asked);
   }
   return asked == std::to_string(live.revision) ? Fine() : Checked(Modified(target.Named()));
+}
+
+// Only a deletion sets it.
+FieldErrors CheckDeletionTime(const Json& before, const Json& metadata) {
+  const std::string asked(StringMember(metadata, "deletionTimestamp"));
+  if (asked.empty() || asked == StringMember(before, "deletionTimestamp")) return {};
+  return {InvalidField("metadata.deletionTimestamp", asked, "field is immutable")};
 }
 
 Checked CheckNames(const Target& target, const Json& metadata) {
@@ -131,8 +142,12 @@ Or<Written> ObjectWriter::Replace(const Target& target, Json object, const Write
     if (!type.create_on_update || !target.subresource.empty()) return NotFound(target.Named());
     const std::string uid(StringMember(object["metadata"], "uid"));
     if (!uid.empty()) return UidConflict(target, uid, "");
+    const std::string version(StringMember(object["metadata"], "resourceVersion"));
+    if (version.find_first_not_of("0123456789") != std::string::npos) return Unparsable(version);
     object["metadata"].erase("resourceVersion");
-    return Create(target, std::move(object), options);
+    auto created = Create(target, std::move(object), options);
+    if (created.ok()) created.value().warnings = std::move(warnings);
+    return created;
   }
   if (auto same = CheckUid(target, object, *live); !same.ok()) return same.refusal();
   auto written = Update(target, live, std::move(object), options, nullptr);
@@ -150,17 +165,17 @@ Or<Written> ObjectWriter::Patch(const Target& target, PatchKind kind, const Json
   if (!patched.ok()) return patched.refusal();
   const std::string version(StringMember(patched.value(), "apiVersion"));
   if (type.custom && version != type.ApiVersion() && !version.empty()) {
-    return Invalid({"", type.kind, target.name},
+    return Invalid({type.group, type.kind, target.name},
                    {InvalidField("apiVersion", version, "must be " + type.ApiVersion())});
   }
   std::vector<std::string> warnings;
   if (auto decoded = Decode(target, patched.value(), options, warnings); !decoded.ok()) {
-    // What a patch leads to is judged as the patch itself: 422, except for unreadable metadata.
-    if (options.validation != FieldValidation::kStrict) return decoded.refusal();
+    // What a patch leads to is judged as the patch itself: 422.
+    if (decoded.refusal().code != 400) return decoded.refusal();
     const std::string text(StringMember(decoded.refusal().body, "message"));
     const auto strict = text.find("strict decoding error");
-    if (strict == std::string::npos) return decoded.refusal();
-    FieldError error = InvalidField("patch", Dump(patch), text.substr(strict));
+    FieldError error = InvalidField("patch", Dump(patch),
+                                    strict == std::string::npos ? text : text.substr(strict));
     return Invalid({}, {std::move(error)});
   }
   if (auto named = CheckNames(target, patched.value()["metadata"]); !named.ok())
@@ -211,14 +226,16 @@ Or<Written> ObjectWriter::Update(const Target& target, const VersionPtr& live, J
   }
   Isolate(target, before, next);
   Json& metadata = next["metadata"];
+  FieldErrors errors = CheckDeletionTime(before.at("metadata"), metadata);
   metadata["resourceVersion"] = std::to_string(live->revision);
   if (type.namespaced) metadata["namespace"] = target.ns;
   KeepServerMetadata(before.at("metadata"), metadata);
   if (type.generation && DesiredStateChanged(before, next)) {
     metadata["generation"] = metadata.value("generation", std::int64_t{0}) + 1;
   }
-  FieldErrors errors = Validate(*type.schema, next, &before,
-                                ValidateMetadataUpdate(before.at("metadata"), metadata));
+  const FieldErrors names = ValidateMetadataUpdate(before.at("metadata"), metadata);
+  errors.insert(errors.end(), names.begin(), names.end());
+  errors = Validate(*type.schema, next, &before, std::move(errors));
   if (managed == nullptr) {
     TrackUpdate(type, options.writer, before, next, options.now);
   } else {

@@ -17,14 +17,14 @@ RELEASE, NAMESPACE = "jobrun", "jobrun-system"
 
 
 class NoHelm(Exception):
-    """This machine can't build helm; the text says what to do."""
+    """This machine can't build helm and helm-unittest; the text says what to do."""
 
 
 class Chart:
     """Renders the chart. `values` are nested dicts, or the name of a file in variants/."""
 
     def __init__(self):
-        build = subprocess.run([ROOT / "tests/kube/build.sh", "helm"], stderr=subprocess.PIPE, text=True, check=False)
+        build = subprocess.run([ROOT / "tests/kube/build.sh", "helm", "untt"], stderr=subprocess.PIPE, text=True, check=False)
         if build.returncode == NO_GO_EXIT_CODE:
             raise NoHelm(build.stderr.strip())
         assert build.returncode == 0, build.stderr
@@ -35,6 +35,12 @@ class Chart:
         if values is not None:
             command += ["--values", "-"]
         return subprocess.run(command, input=json.dumps(values), capture_output=True, text=True,
+                              timeout=HELM_SECONDS_MAX, check=False)
+
+    @staticmethod
+    def unittest(*arguments):
+        """Runs helm-unittest; returns the finished process."""
+        return subprocess.run([str(bin_dir() / "untt"), *map(str, arguments)], capture_output=True, text=True,
                               timeout=HELM_SECONDS_MAX, check=False)
 
     def text(self, values=None, release=RELEASE, namespace=NAMESPACE):

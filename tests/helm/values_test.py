@@ -1,4 +1,4 @@
-"""Which values the chart takes, and what it says of others. Needs helm, and no server."""
+"""Which values the schema of the chart takes. Needs helm, and no server."""
 
 import json
 import re
@@ -77,41 +77,6 @@ def test_a_bad_value_is_refused_by_name(chart, values, place):
     assert re.search(rf"{re.escape(place)}\b", chart.refusal(values))
 
 
-BAD_COMBINATIONS = [
-    ({"leaderElection": {"enabled": False}}, "replicas: expected at most 1 with leaderElection.enabled=false, found 2"),
-    ({"image": {"tag": "v1", "digest": "sha256:" + "a" * 64}}, "image.digest: expected no image.tag"),
-    ({"metrics": {"certSecret": "tls"}}, "metrics.certSecret: expected metrics.secure=true"),
-    ({"metrics": {"enabled": False, "secure": True}}, "metrics.enabled: expected true"),
-    ({"metrics": {"port": 8081}}, "probes.port: expected another one than metrics.port (8081)"),
-    ({"metrics": {"serviceMonitor": {"enabled": True}, "podMonitor": {"enabled": True}}}, "scraped twice"),
-    ({"metrics": {"serviceMonitor": {"enabled": True}, "service": {"enabled": False}}},
-     "metrics.service.enabled: expected true"),
-    ({"metrics": {"podMonitor": {"enabled": True}, "secure": True}}, "metrics.podMonitor.enabled: expected false"),
-    ({"serviceAccount": {"create": False}}, "serviceAccount.name: expected a name"),
-    ({"commonLabels": {"app.kubernetes.io/name": "x"}}, "commonLabels: expected no label app.kubernetes.io/name"),
-    ({"podLabels": {"app.kubernetes.io/instance": "x"}}, "podLabels: expected no label app.kubernetes.io/instance"),
-    ({"config": {"leaderElection": {"renewDeadlineSeconds": 15}}},
-     "config.leaderElection.leaseSeconds: expected more than renewDeadlineSeconds (15), found 15"),
-    ({"config": {"leaderElection": {"retrySeconds": 10}}},
-     "config.leaderElection.renewDeadlineSeconds: expected more than retrySeconds (10), found 10"),
-    ({"config": {"lanes": {"etl": {"heartbeat": {"intervalSeconds": 30, "timeoutSeconds": 59}}}}},
-     "config.lanes.etl.heartbeat.timeoutSeconds: expected at least 2 times intervalSeconds (30), found 59"),
-    ({"config": {"defaults": {"retry": {"backoffSeconds": 30, "maxBackoffSeconds": 29}}}},
-     "config.defaults.retry.maxBackoffSeconds: expected at least backoffSeconds (30), found 29"),
-]
-
-
-@pytest.mark.parametrize("values, message", BAD_COMBINATIONS, ids=[message for _, message in BAD_COMBINATIONS])
-def test_values_that_do_not_go_together_are_refused(chart, values, message):
-    assert message in chart.refusal(values)
-
-
-def test_combinations_at_their_limits_are_taken(chart):
-    chart.text({"config": {"leaderElection": {"leaseSeconds": 11}, "defaults": {
-        "heartbeat": {"intervalSeconds": 30, "timeoutSeconds": 60},
-        "retry": {"backoffSeconds": 30, "maxBackoffSeconds": 30}}}})
-
-
 def empty_sections(values, path=()):
     """The path of every value whose default is an empty map or list."""
     for key, value in values.items():
@@ -135,12 +100,6 @@ def test_an_empty_section_is_as_good_as_none(chart, path):
     def merged(one, other):
         return {**one, **other, **{key: merged(one[key], other[key]) for key in one.keys() & other.keys()}}
     assert chart.text(merged(enabled, nested(path, None))) == chart.text(enabled)
-
-
-def test_single_fields_of_a_default_can_be_taken_out(chart):
-    ids = {"podSecurityContext": {"runAsUser": None, "runAsGroup": None, "fsGroup": None}}
-    assert chart.objects(ids).pod()["spec"]["securityContext"] == {
-        "runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
 
 
 @pytest.mark.parametrize("path", ["image", "image.repository", "metrics.service", "replicas", "log.level", "crds.keep"])

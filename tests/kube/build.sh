@@ -2,7 +2,7 @@
 # Builds the real Kubernetes programs that the tests run, from Go modules pinned by the go.mod and go.sum
 # of each folder here, into $JOBRUN_KUBE_BIN (default ~/.cache/jobrun-kube/bin).
 #
-#   build.sh [PROGRAM…]     default: etcd kube-apiserver kubectl helm elector
+#   build.sh [PROGRAM…]     default: etcd kube-apiserver kubectl helm untt elector
 #   build.sh cluster        these and the rest of a cluster: the other programs named below
 #
 # Returns at once when everything is current. A program is replaced in one step when its build is complete,
@@ -15,13 +15,14 @@ cd "$(dirname "$0")"
 kube_version=v1.36.3
 etcd_version=v3.6.14
 helm_version=v3.22.0
+unittest_version=v1.1.2
 containerd_version=v2.3.7
 coredns_version=v1.15.0
 go_minor_min=26
 # containerd without the snapshotters that need C libraries; the other programs know none of these tags.
 runtime_tags=no_btrfs,no_zfs,no_devmapper
 bin=${JOBRUN_KUBE_BIN:-$HOME/.cache/jobrun-kube/bin}
-server_programs=(etcd kube-apiserver kubectl helm elector)
+server_programs=(etcd kube-apiserver kubectl helm untt elector)
 node_programs=(kube-controller-manager kube-scheduler kubelet kube-proxy containerd containerd-shim-runc-v2 ctr coredns)
 programs=("$@")
 ((${#programs[@]})) || programs=("${server_programs[@]}")
@@ -36,6 +37,7 @@ recipe() {
     etcd) echo "etcd go.etcd.io/etcd/server/v3 -s -w" ;;
     elector) echo "elector jobrun.dev/tests/kube/elector -s -w" ;;
     helm) echo "helm helm.sh/helm/v3/cmd/helm -s -w -X helm.sh/helm/v3/internal/version.version=$helm_version" ;;
+    untt) echo "helm-unittest github.com/helm-unittest/helm-unittest/cmd/helm-unittest -s -w" ;;
     kube-apiserver | kubectl | kube-controller-manager | kube-scheduler | kubelet)
       echo "apiserver k8s.io/kubernetes/cmd/$1 -s -w $stamp" ;;
     # A module of its own: it needs more than the others, and they are built anew when their pins change.
@@ -89,6 +91,7 @@ build() {  # build PROGRAM
 grep -q "k8s.io/kubernetes $kube_version\$" apiserver/go.mod
 grep -q "go.etcd.io/etcd/server/v3 $etcd_version\$" etcd/go.mod
 grep -q "helm.sh/helm/v3 $helm_version\$" helm/go.mod
+grep -q "github.com/helm-unittest/helm-unittest $unittest_version\$" helm-unittest/go.mod
 grep -q "k8s.io/kubernetes $kube_version\$" proxy/go.mod
 grep -q "github.com/containerd/containerd/v2 $containerd_version\$" containerd/go.mod
 grep -q "github.com/coredns/coredns $coredns_version\$" coredns/go.mod

@@ -76,6 +76,11 @@ class Rest:
             self.close()
             raise
 
+    @staticmethod
+    def query(parameters):
+        """What follows the path; empty without parameters."""
+        return f"?{urllib.parse.urlencode(parameters)}" if parameters else ""
+
     def get(self, path):
         return self.request("GET", path)
 
@@ -115,9 +120,13 @@ class Watch:
 
     def __init__(self, connection, path, query, headers):
         self._connection = connection
-        connection.request("GET", f"{path}?{urllib.parse.urlencode(query)}", headers=headers)
+        connection.request("GET", path + Rest.query(query), headers=headers)
         self._answer = connection.getresponse()
         self.code = self._answer.status
+
+    def body(self):
+        """All of the answer, when it is no stream."""
+        return json.loads(self._answer.read())
 
     def __iter__(self):
         return self
