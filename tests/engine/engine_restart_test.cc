@@ -36,6 +36,16 @@ class RestartTest : public CanaryFixture {
         .Version(10);
   }
 
+  RunText PastItsDeadline() {
+    RunText run("late");
+    run.created = FormatTime(Ago(2h));
+    const std::string heartbeat = R"(,"heartbeat":{"intervalSeconds":10,"timeoutSeconds":60})";
+    return run.Spec(R"("deadlineSeconds":60)" + heartbeat)
+        .Claimed(FormatTime(Ago(90min)))
+        .BeatStamped(1, Ago(1s))
+        .Version(10);
+  }
+
   // Starts with these canaries and runs; the own canary beats from the start.
   void Begin(const std::vector<RunText>& canaries, const std::vector<RunText>& runs) {
     engine_.SyncCanaries(canaries);
@@ -80,6 +90,21 @@ TEST_F(RestartTest, AfterThatThereIsGrace) {
   Pass(19s);
   EXPECT_THAT(Others(), IsEmpty());
   Pass(2s);
+  EXPECT_THAT(Others(), SizeIs(1));
+}
+
+// The replicas that go on know of its grace; one that starts within it must, too.
+TEST_F(RestartTest, AndAfterAStopThatEndedShortlyBeforeTheStart) {
+  Begin({CanaryBeaten(1s, 8s)}, {PastItsDeadline()});
+  EXPECT_FALSE(Blind());
+  Pass(11s);
+  EXPECT_THAT(Others(), IsEmpty());
+  Pass(2s);
+  EXPECT_THAT(Others(), SizeIs(1));
+}
+
+TEST_F(RestartTest, AStopThatEndedLongBeforeTheStartIsOver) {
+  Begin({CanaryBeaten(1s, 30s)}, {PastItsDeadline()});
   EXPECT_THAT(Others(), SizeIs(1));
 }
 
