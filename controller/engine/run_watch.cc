@@ -21,7 +21,9 @@ RunWatch::RunWatch(Parts parts, WatchScope scope, std::uint8_t index, std::uint6
           seed),
       intake_(parts.intake),
       reaper_(parts.reaper),
-      index_(index) {}
+      index_(index) {
+  TheCore().runs_synced.resize(index + std::size_t{1});
+}
 
 void RunWatch::OnEvents(const StreamEvents& events) {
   Core& core = TheCore();
@@ -46,6 +48,9 @@ void RunWatch::OnReplaced() {
   TheCore().store.ForEach([this](Slot slot, const RunRecord& record) {
     if (record.scope == index_ && record.epoch != Epoch()) reaper_.Forget(slot);
   });
+  if (TheCore().runs_synced[index_]) return;
+  TheCore().runs_synced[index_] = true;
+  reaper_.OnRunsKnown(index_);
 }
 
 // Those of this installation's replicas, which are no work. Whatever else is of that lane is a

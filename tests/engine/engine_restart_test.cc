@@ -108,6 +108,15 @@ TEST_F(RestartTest, AStopThatEndedLongBeforeTheStartIsOver) {
   EXPECT_THAT(Others(), SizeIs(1));
 }
 
+// A leader that starts learns of the runs one by one.
+TEST_F(RestartTest, NobodyIsGivenUpBeforeItIsKnownWhoElseIsSilent) {
+  std::vector<RunText> runs;
+  for (int i = 0; i < 20; ++i) runs.push_back(SilentFor(2min, "r" + std::to_string(i)));
+  Begin({CanaryBeaten(1s, 1h)}, runs);
+  EXPECT_THAT(Others(), IsEmpty());
+  EXPECT_EQ(engine_.Suppressed(Suppression::kBreaker), 20);
+}
+
 TEST_F(RestartTest, SilenceBeforeAnOlderStopDoesNotCount) {
   Begin({CanaryBeaten(1s, 30s)}, {SilentFor(50min)});
   Pass(25s);
