@@ -20,6 +20,8 @@ class Breaker {
 
   // A verdict on silence is due: looks at all runs, if it has not done so a moment ago.
   void OnDue();
+  // More runs have come to be judged since the last look: the next one is not put off.
+  void LookAnew() { next_look_ = Mono{}; }
   // Until when the verdict of a run that is due since `due` is held; nothing: it is not.
   // Mono::max() while an operator holds all.
   [[nodiscard]] std::optional<Mono> HeldUntil(const RunRecord& record, Reason reason,

@@ -161,6 +161,10 @@ void Canaries::Reckon() {
                                                      ServerTime::duration::zero(), kGapMax);
   core_.writable_since = WritableSinceAt(*newest);
   core_.silence.Begin(core_.now.mono - gap, core_.now.mono);
+  // Workers that could not report then may be about to.
+  const Nanos since_stop = std::clamp<ServerTime::duration>(server.earliest - core_.writable_since,
+                                                            ServerTime::duration::zero(), kGapMax);
+  core_.silence.Recall(core_.now.mono - since_stop);
 }
 
 std::optional<ServerTime> Canaries::NewestBeat() const {

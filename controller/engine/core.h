@@ -74,6 +74,7 @@ struct Core {
   std::unordered_map<Uid, RunDetails, UidHash> details{};     // of records with has_details
   std::unordered_map<Uid, RunExecutor, UidHash> executors{};  // of records with has_executor
   std::unordered_map<Uid, WorkerLease*, UidHash> leases{};    // of records with has_lease
+  std::vector<bool> runs_synced{};                            // by scope: all runs there are known
   std::vector<bool> leases_synced{};  // by scope: all Leases there are known
 
   // What is seen now for the first time is marked with this.

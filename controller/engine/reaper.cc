@@ -50,10 +50,23 @@ void Reaper::StandBy() {
 void Reaper::OnSettings() {
   const RateLimit& limit = core_.settings.rate_limit;
   reaps_.SetRate(limit.reaps_per_second, limit.burst);
+  breaker_.LookAnew();
   visit_rate_.SetRate(limit.visits_per_second, limit.visits_per_second);
 }
 
+void Reaper::OnRunsKnown(std::uint8_t scope) {
+  breaker_.LookAnew();
+  core_.store.ForEach([&](Slot slot, const RunRecord& record) {
+    if (record.scope == scope && !IsTerminal(record.phase)) Judge(slot);
+  });
+}
+
 // ---- judging ----
+
+// How many others are silent too can't be told before they are known.
+bool Reaper::IsToldApart(const RunRecord& record, Reason reason) const {
+  return !RestsOnSilence(reason) || core_.runs_synced.at(record.scope);
+}
 
 void Reaper::Judge(Slot slot) {
   RunRecord& record = core_.store.At(slot);
@@ -62,7 +75,8 @@ void Reaper::Judge(Slot slot) {
   const Decision decision = Decide(run, core_.now);
   if (const auto* reap = std::get_if<Reap>(&decision)) {
     // One that stands by judges all when it comes to lead.
-    if (!core_.leading || GateShut(slot, *reap)) return;
+    if (!core_.leading || !IsToldApart(record, reap->reason)) return;
+    if (GateShut(slot, *reap)) return;
     record.queued = true;
     queue_.Push(record.name_space, {slot, core_.now.mono});
     core_.CountOne(Metric::kQueueAdds, 0, 0);

@@ -53,6 +53,8 @@ class Reaper {
   void OnResponse(const Response& response);
 
   void OnSettings();
+  // All runs of the scope are known for the first time.
+  void OnRunsKnown(std::uint8_t scope);
   // It leads no more: what it was about to do is another's business.
   void StandBy();
   // Nothing new is sent from now on.
@@ -136,6 +138,7 @@ class Reaper {
   void Report(const Flight& flight, const Response& response);
   void LogRefusal(const Flight& flight, const Response& response, const std::string& detail);
 
+  [[nodiscard]] bool IsToldApart(const RunRecord& record, Reason reason) const;
   [[nodiscard]] bool WantsStart(const RunRecord& record) const;
   [[nodiscard]] bool WantsVisit(Slot slot) const;
   [[nodiscard]] std::string_view CauseOf(const RunRecord& record, Reason reason) const;

@@ -21,7 +21,9 @@ RunWatch::RunWatch(Parts parts, WatchScope scope, std::uint8_t index, std::uint6
           seed),
       intake_(parts.intake),
       reaper_(parts.reaper),
-      index_(index) {}
+      index_(index) {
+  TheCore().runs_synced.resize(index + std::size_t{1});
+}
 
 void RunWatch::OnEvents(const StreamEvents& events) {
   Core& core = TheCore();
@@ -41,11 +43,20 @@ StreamId RunWatch::Open(OpenStream stream) {
   return CollectionWatch::Open(std::move(stream));
 }
 
+// What a list has is there, also where a backup of the store has brought it back.
+void RunWatch::OnListing() {
+  deleted_.Clear();
+  CollectionWatch::OnListing();
+}
+
 // Whatever the complete list did not have is gone.
 void RunWatch::OnReplaced() {
   TheCore().store.ForEach([this](Slot slot, const RunRecord& record) {
     if (record.scope == index_ && record.epoch != Epoch()) reaper_.Forget(slot);
   });
+  if (TheCore().runs_synced[index_]) return;
+  TheCore().runs_synced[index_] = true;
+  reaper_.OnRunsKnown(index_);
 }
 
 // Those of this installation's replicas, which are no work. Whatever else is of that lane is a
@@ -66,12 +77,15 @@ void RunWatch::OnEvent(const Event& event, bool initial) {
     OnDeleted(event);
     return;
   }
+  // Told again, or overtaken by the news of its deletion.
+  if (!deleted_.Empty() && deleted_.Has(event.run.uid)) return;
   const Source source = initial ? Source::kList : Source::kWatch;
   reaper_.OnSeen(intake_.Observe(event.run, source, index_, Epoch()), event.run);
 }
 
 // The event carries the last state, which may show a verdict of ours for the first time.
 void RunWatch::OnDeleted(const Event& event) {
+  deleted_.Note(event.run.uid);
   Store& store = TheCore().store;
   const Slot slot = store.Find(event.run.uid);
   if (slot == kNoSlot) return;

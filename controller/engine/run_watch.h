@@ -7,6 +7,7 @@
 #include "controller/engine/collection_watch.h"
 #include "controller/engine/intake.h"
 #include "controller/engine/reaper.h"
+#include "controller/engine/recent_uids.h"
 
 namespace jobrun {
 
@@ -26,6 +27,7 @@ class RunWatch final : public CollectionWatch {
  private:
   [[nodiscard]] bool IsCanary(const ObservedRun& run) const;
   StreamId Open(OpenStream stream) override;
+  void OnListing() override;
   void OnReplaced() override;
   void OnEvent(const Event& event, bool initial) override;
   void OnListEnded(ListOutcome outcome) override;
@@ -36,6 +38,7 @@ class RunWatch final : public CollectionWatch {
   Intake& intake_;
   Reaper& reaper_;
   std::uint8_t index_;
+  RecentUids deleted_{};
   std::array<std::uint64_t, 6> events_by_type_{};
 };
 

@@ -29,6 +29,9 @@ class SilenceClock {
   // Mono::min(): there has never been any.
   void Begin(Mono since, Mono now);
 
+  // At the start, too: a stop ended then, and nobody knows how long it was.
+  void Recall(Mono ended) { NoteStop(ended, Nanos::max()); }
+
   // Our own loop did not run from `from` to `to`: nothing of it is silence.
   void Pause(Mono from, Mono to);
 

@@ -4,7 +4,7 @@
 
 #include "tests/api_model/discovery.h"
 
-namespace jobrun {
+namespace jobrun::api_model {
 namespace {
 
 constexpr const char* kAccepted =
@@ -286,4 +286,4 @@ Reply ApiModel::Show(const ResourceType& type, const Written& written, Shape sha
   return reply;
 }
 
-}  // namespace jobrun
+}  // namespace jobrun::api_model

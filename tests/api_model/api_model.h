@@ -24,7 +24,7 @@
 #include "tests/api_model/watch_hub.h"
 #include "tests/api_model/writer.h"
 
-namespace jobrun {
+namespace jobrun::api_model {
 
 struct ApiModelOptions {
   std::string crd_yaml{EmbeddedCrd()};
@@ -90,4 +90,4 @@ class ApiModel {
   WatchHub hub_;
 };
 
-}  // namespace jobrun
+}  // namespace jobrun::api_model

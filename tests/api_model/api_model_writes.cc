@@ -6,7 +6,7 @@
 #include "tests/api_model/pod_rules.h"
 #include "tests/api_model/protobuf.h"
 
-namespace jobrun {
+namespace jobrun::api_model {
 namespace {
 
 constexpr std::size_t kManagerMax = 128;
@@ -217,4 +217,4 @@ Reply ApiModel::DeleteMany(const ResourcePath& path, const Query& query, const D
                          {"items", std::move(items)}});
 }
 
-}  // namespace jobrun
+}  // namespace jobrun::api_model

@@ -1,12 +1,11 @@
-// The bodies that make canaries, against the rules of the CRD. Of wire/ only headers without
-// exchange.h: its Request is another one than the model's.
+// The bodies that make canaries, against the rules of the CRD.
 #include <gtest/gtest.h>
 
 #include "controller/wire/canary.h"
 #include "controller/wire/successor.h"
 #include "tests/api_model/model_client.h"
 
-namespace jobrun {
+namespace jobrun::api_model {
 namespace {
 
 using std::chrono::seconds;
@@ -113,4 +112,4 @@ TEST_F(CanaryWritesTest, OnlyTheVersionThatWasJudgedIsDeleted) {
 }
 
 }  // namespace
-}  // namespace jobrun
+}  // namespace jobrun::api_model

@@ -14,7 +14,7 @@
 #include "controller/base/result.h"
 #include "tests/api_model/json.h"
 
-namespace jobrun {
+namespace jobrun::api_model {
 
 struct Schema;
 namespace cel {
@@ -39,4 +39,4 @@ class CelRule {
   bool is_transition_ = false;
 };
 
-}  // namespace jobrun
+}  // namespace jobrun::api_model

@@ -10,7 +10,7 @@
 #include "tests/api_model/json.h"
 #include "tests/api_model/schema.h"
 
-namespace jobrun::cel {
+namespace jobrun::api_model::cel {
 
 enum class Op : unsigned char {
   kLiteral,         // literal
@@ -63,4 +63,4 @@ struct Parsed {
 };
 Result<Parsed> Parse(const std::string& rule, const Schema& self);
 
-}  // namespace jobrun::cel
+}  // namespace jobrun::api_model::cel

@@ -3,7 +3,7 @@
 #include "controller/base/rfc3339.h"
 #include "tests/api_model/cel_ast.h"
 
-namespace jobrun {
+namespace jobrun::api_model {
 namespace cel {
 namespace {
 
@@ -309,4 +309,4 @@ CelVerdict CelRule::Evaluate(const Json& self, const Json* old_self) const {
   return value.is_false() ? CelVerdict::kFails : CelVerdict::kError;
 }
 
-}  // namespace jobrun
+}  // namespace jobrun::api_model

@@ -2,7 +2,7 @@
 
 #include "tests/api_model/cel_ast.h"
 
-namespace jobrun::cel {
+namespace jobrun::api_model::cel {
 namespace {
 
 constexpr int kNestingMax = 200;
@@ -286,4 +286,4 @@ Result<Parsed> Parse(const std::string& rule, const Schema& self) {
   }
 }
 
-}  // namespace jobrun::cel
+}  // namespace jobrun::api_model::cel

@@ -4,7 +4,7 @@
 
 #include "tests/api_model/schema.h"
 
-namespace jobrun {
+namespace jobrun::api_model {
 namespace {
 
 const Schema& TestSchema() {
@@ -116,4 +116,4 @@ TEST(CelTest, WhatItDoesNotKnowDoesNotCompile) {
 }
 
 }  // namespace
-}  // namespace jobrun
+}  // namespace jobrun::api_model

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <set>
 
-namespace jobrun {
+namespace jobrun::api_model {
 namespace {
 
 Json Verbs() {
@@ -173,4 +173,4 @@ Json AggregatedDiscovery(const TypeRegistry& types, bool core) {
           {"items", std::move(items)}};
 }
 
-}  // namespace jobrun
+}  // namespace jobrun::api_model

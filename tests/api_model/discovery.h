@@ -8,7 +8,7 @@
 #include "tests/api_model/json.h"
 #include "tests/api_model/resource_type.h"
 
-namespace jobrun {
+namespace jobrun::api_model {
 
 [[nodiscard]] Json VersionInfo(const std::string& git_version);
 
@@ -36,4 +36,4 @@ struct ReviewType {
 };
 [[nodiscard]] const std::vector<ReviewType>& ReviewTypes();
 
-}  // namespace jobrun
+}  // namespace jobrun::api_model

@@ -17,7 +17,7 @@ as_literals(${CRD} crd)
 as_literals(${BUILTIN} builtin)
 file(WRITE ${OUTPUT} "#include \"tests/api_model/resource_type.h\"
 
-namespace jobrun {
+namespace jobrun::api_model {
 
 const std::string& EmbeddedCrd() {
   static const std::string kText =
@@ -31,5 +31,5 @@ ${builtin}      ;
   return kText;
 }
 
-}  // namespace jobrun
+}  // namespace jobrun::api_model
 ")

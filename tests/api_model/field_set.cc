@@ -1,6 +1,6 @@
 #include "tests/api_model/field_set.h"
 
-namespace jobrun {
+namespace jobrun::api_model {
 namespace {
 
 // The difference is computed by walking both values at once; null stands for absent.
@@ -236,4 +236,4 @@ FieldSet FieldsOf(const Schema& schema, const Json& object) {
   return set;
 }
 
-}  // namespace jobrun
+}  // namespace jobrun::api_model

@@ -8,7 +8,7 @@
 #include "tests/api_model/json.h"
 #include "tests/api_model/schema.h"
 
-namespace jobrun {
+namespace jobrun::api_model {
 
 // A tree over path elements ("f:spec", "k:{\"type\":\"Stuck\"}", "v:3"); `here` tells that the path
 // itself is in the set.
@@ -42,4 +42,4 @@ struct FieldDiff {
 // The schema that ObjectMeta has for field ownership.
 [[nodiscard]] const Schema& MetadataFields();
 
-}  // namespace jobrun
+}  // namespace jobrun::api_model

@@ -7,7 +7,7 @@
 #include <limits>
 #include <set>
 
-namespace jobrun {
+namespace jobrun::api_model {
 namespace {
 
 // The nesting of a text, without parsing it: brackets outside strings.
@@ -194,4 +194,4 @@ std::vector<std::string> Split(std::string_view text, char separator) {
   }
 }
 
-}  // namespace jobrun
+}  // namespace jobrun::api_model

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace jobrun {
+namespace jobrun::api_model {
 
 using Json = nlohmann::json;
 using JsonPath = std::vector<std::string>;  // keys of nested objects; never list indices
@@ -44,4 +44,4 @@ struct ParsedJson {
 // Splits at each separator; "" gives one empty part.
 [[nodiscard]] std::vector<std::string> Split(std::string_view text, char separator);
 
-}  // namespace jobrun
+}  // namespace jobrun::api_model

@@ -2,7 +2,7 @@
 
 #include "tests/api_model/model_client.h"
 
-namespace jobrun {
+namespace jobrun::api_model {
 namespace {
 
 using testing::ElementsAre;
@@ -196,4 +196,4 @@ TEST(ListTest, AsTableHasTheColumnsOfTheResource) {
 }
 
 }  // namespace
-}  // namespace jobrun
+}  // namespace jobrun::api_model

@@ -4,7 +4,7 @@
 
 #include "controller/base/rfc3339.h"
 
-namespace jobrun {
+namespace jobrun::api_model {
 namespace {
 
 constexpr const char* kAncient = "ancient-changes";
@@ -245,4 +245,4 @@ Or<Json> Apply(const ResourceType& type, const Writer& writer, const Json& live,
   return merged;
 }
 
-}  // namespace jobrun
+}  // namespace jobrun::api_model

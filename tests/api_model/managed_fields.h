@@ -11,7 +11,7 @@
 #include "tests/api_model/resource_type.h"
 #include "tests/api_model/status.h"
 
-namespace jobrun {
+namespace jobrun::api_model {
 
 // More Update managers than this are merged into "ancient-changes", oldest first; as the real
 // server does.
@@ -33,4 +33,4 @@ void TrackUpdate(const ResourceType& type, const Writer& writer, const Json& bef
 [[nodiscard]] Or<Json> Apply(const ResourceType& type, const Writer& writer, const Json& live,
                              const Json& applied, ServerTime now);
 
-}  // namespace jobrun
+}  // namespace jobrun::api_model

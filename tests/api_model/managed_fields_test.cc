@@ -4,7 +4,7 @@
 
 #include "tests/api_model/model_client.h"
 
-namespace jobrun {
+namespace jobrun::api_model {
 namespace {
 
 using std::chrono::seconds;
@@ -138,4 +138,4 @@ TEST_F(ApplyTest, NeedsAFieldManager) {
 }
 
 }  // namespace
-}  // namespace jobrun
+}  // namespace jobrun::api_model

@@ -10,7 +10,7 @@
 #include "controller/base/rfc3339.h"
 #include "tests/api_model/api_model.h"
 
-namespace jobrun {
+namespace jobrun::api_model {
 
 struct Answer {
   int code = 0;
@@ -130,4 +130,4 @@ class ModelClient {
   std::unique_ptr<ApiModel> model{};
 };
 
-}  // namespace jobrun
+}  // namespace jobrun::api_model

@@ -5,7 +5,7 @@
 
 #include "controller/base/rfc3339.h"
 
-namespace jobrun {
+namespace jobrun::api_model {
 namespace {
 
 constexpr std::size_t kNameMax = 253;
@@ -274,4 +274,4 @@ FieldErrors ValidateMetadataUpdate(const Json& before, const Json& metadata) {
   return errors;
 }
 
-}  // namespace jobrun
+}  // namespace jobrun::api_model

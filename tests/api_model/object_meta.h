@@ -9,7 +9,7 @@
 #include "tests/api_model/resource_type.h"
 #include "tests/api_model/status.h"
 
-namespace jobrun {
+namespace jobrun::api_model {
 
 // A random (version 4) UUID.
 [[nodiscard]] std::string MakeUid(Random& random);
@@ -31,4 +31,4 @@ void KeepServerMetadata(const Json& before, Json& metadata);
 [[nodiscard]] FieldErrors ValidateMetadata(const ResourceType& type, const Json& metadata);
 [[nodiscard]] FieldErrors ValidateMetadataUpdate(const Json& before, const Json& metadata);
 
-}  // namespace jobrun
+}  // namespace jobrun::api_model

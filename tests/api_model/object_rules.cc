@@ -5,7 +5,7 @@
 #include "controller/base/rfc3339.h"
 #include "tests/api_model/pod_rules.h"
 
-namespace jobrun {
+namespace jobrun::api_model {
 namespace {
 
 struct Renamed {
@@ -207,4 +207,4 @@ Json EventFromStored(const Json& stored) {
   return event;
 }
 
-}  // namespace jobrun
+}  // namespace jobrun::api_model

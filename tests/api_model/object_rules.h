@@ -9,7 +9,7 @@
 #include "tests/api_model/resource_type.h"
 #include "tests/api_model/status.h"
 
-namespace jobrun {
+namespace jobrun::api_model {
 
 // What decoding adds to any object that a client sent.
 void FillDecoded(const ResourceType& type, Json& object);
@@ -30,4 +30,4 @@ void PrepareNewObject(const ResourceType& type, Json& object, ServerTime now);
 [[nodiscard]] Json EventToStored(Json event);
 [[nodiscard]] Json EventFromStored(const Json& stored);
 
-}  // namespace jobrun
+}  // namespace jobrun::api_model

@@ -4,7 +4,7 @@
 
 #include "tests/api_model/discovery.h"
 
-namespace jobrun {
+namespace jobrun::api_model {
 namespace {
 
 constexpr const char* kMetaRef =
@@ -129,4 +129,4 @@ std::optional<Json> OpenApiDocument(const TypeRegistry& types,
               {"components", {{"schemas", std::move(schemas)}}}};
 }
 
-}  // namespace jobrun
+}  // namespace jobrun::api_model

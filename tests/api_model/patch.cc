@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace jobrun {
+namespace jobrun::api_model {
 namespace {
 
 // A `test` for null passes when the path is absent but its parent is there (evanphx/json-patch);
@@ -111,4 +111,4 @@ Or<Json> ApplyPatch(const ResourceType& type, PatchKind kind, const Json& live, 
   return patched;
 }
 
-}  // namespace jobrun
+}  // namespace jobrun::api_model

@@ -7,7 +7,7 @@
 #include "tests/api_model/resource_type.h"
 #include "tests/api_model/status.h"
 
-namespace jobrun {
+namespace jobrun::api_model {
 
 enum class PatchKind : unsigned char { kMerge, kJson, kStrategic, kApply };
 
@@ -18,4 +18,4 @@ inline constexpr std::size_t kJsonPatchOperationsMax = 10'000;
 [[nodiscard]] Or<Json> ApplyPatch(const ResourceType& type, PatchKind kind, const Json& live,
                                   const Json& patch);
 
-}  // namespace jobrun
+}  // namespace jobrun::api_model

@@ -5,7 +5,7 @@
 
 #include "controller/base/rfc3339.h"
 
-namespace jobrun {
+namespace jobrun::api_model {
 namespace {
 
 constexpr std::int64_t kDefaultGraceSeconds = 30;
@@ -192,4 +192,4 @@ bool WaitsForItsKubelet(const Json& metadata) {
   return metadata.value("deletionGracePeriodSeconds", std::int64_t{0}) > 0;
 }
 
-}  // namespace jobrun
+}  // namespace jobrun::api_model

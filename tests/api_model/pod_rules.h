@@ -10,7 +10,7 @@
 #include "tests/api_model/resource_type.h"
 #include "tests/api_model/status.h"
 
-namespace jobrun {
+namespace jobrun::api_model {
 
 [[nodiscard]] bool IsPod(const ResourceType& type);
 
@@ -33,4 +33,4 @@ void FillDecodedPod(Json& pod);
 // Whether only a kubelet's deletion with a grace of 0 is to remove it.
 [[nodiscard]] bool WaitsForItsKubelet(const Json& metadata);
 
-}  // namespace jobrun
+}  // namespace jobrun::api_model

@@ -2,7 +2,7 @@
 
 #include "tests/api_model/model_client.h"
 
-namespace jobrun {
+namespace jobrun::api_model {
 namespace {
 
 using testing::ElementsAre;
@@ -272,4 +272,4 @@ TEST(PodTableTest, CountsReadyContainersAndRestarts) {
 }
 
 }  // namespace
-}  // namespace jobrun
+}  // namespace jobrun::api_model

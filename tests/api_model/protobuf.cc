@@ -4,7 +4,7 @@
 #include <map>
 #include <string>
 
-namespace jobrun {
+namespace jobrun::api_model {
 namespace {
 
 using namespace std::string_view_literals;
@@ -91,4 +91,4 @@ std::optional<Json> NamespaceFromProtobuf(std::string_view bytes) {
   return Json{{"apiVersion", "v1"}, {"kind", "Namespace"}, {"metadata", std::move(made)}};
 }
 
-}  // namespace jobrun
+}  // namespace jobrun::api_model

@@ -7,9 +7,9 @@
 
 #include "tests/api_model/json.h"
 
-namespace jobrun {
+namespace jobrun::api_model {
 
 // The Namespace in `bytes` ("k8s\0" and a runtime.Unknown); nothing when it is anything else.
 [[nodiscard]] std::optional<Json> NamespaceFromProtobuf(std::string_view bytes);
 
-}  // namespace jobrun
+}  // namespace jobrun::api_model

@@ -2,7 +2,7 @@
 
 #include <charconv>
 
-namespace jobrun {
+namespace jobrun::api_model {
 namespace {
 
 constexpr const char* kListTooOld = "The resourceVersion for the provided list is too old.";
@@ -174,4 +174,4 @@ Or<VersionPtr> Get(const RevisionStore& store, const ResourcePath& path,
   return found;
 }
 
-}  // namespace jobrun
+}  // namespace jobrun::api_model

@@ -9,7 +9,7 @@
 #include "tests/api_model/revision_store.h"
 #include "tests/api_model/selectors.h"
 
-namespace jobrun {
+namespace jobrun::api_model {
 
 struct ListQuery {
   const ResourceType* type = nullptr;
@@ -45,4 +45,4 @@ struct ListPage {
 [[nodiscard]] Or<VersionPtr> Get(const RevisionStore& store, const ResourcePath& path,
                                  const std::string& resource_version);
 
-}  // namespace jobrun
+}  // namespace jobrun::api_model

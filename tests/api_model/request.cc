@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace jobrun {
+namespace jobrun::api_model {
 namespace {
 
 int HexDigit(char c) {
@@ -198,4 +198,4 @@ std::optional<ContinueToken> DecodeContinue(const std::string& text) {
   return token;
 }
 
-}  // namespace jobrun
+}  // namespace jobrun::api_model

@@ -12,7 +12,7 @@
 #include "tests/api_model/resource_type.h"
 #include "tests/api_model/status.h"
 
-namespace jobrun {
+namespace jobrun::api_model {
 
 // One HTTP request; header values as received, empty when absent. `target` is path and query.
 struct Request {
@@ -82,4 +82,4 @@ struct ContinueToken {
 [[nodiscard]] std::string EncodeContinue(const ContinueToken& token);
 [[nodiscard]] std::optional<ContinueToken> DecodeContinue(const std::string& text);
 
-}  // namespace jobrun
+}  // namespace jobrun::api_model

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace jobrun {
+namespace jobrun::api_model {
 namespace {
 
 Error Problem(const std::string& what) { return {Code::kInvalid, "load the resource types", what}; }
@@ -158,4 +158,4 @@ const ResourceType* TypeRegistry::Find(std::string_view group, std::string_view 
   return found == types_.end() ? nullptr : found->get();
 }
 
-}  // namespace jobrun
+}  // namespace jobrun::api_model

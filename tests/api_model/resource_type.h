@@ -12,7 +12,7 @@
 #include "tests/api_model/schema.h"
 #include "tests/api_model/status.h"
 
-namespace jobrun {
+namespace jobrun::api_model {
 
 struct PrinterColumn {
   std::string name{};
@@ -87,4 +87,4 @@ class TypeRegistry {
 // The text of builtin.yaml.
 [[nodiscard]] const std::string& EmbeddedBuiltinTypes();
 
-}  // namespace jobrun
+}  // namespace jobrun::api_model

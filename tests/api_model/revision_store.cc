@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cassert>
 
-namespace jobrun {
+namespace jobrun::api_model {
 
 RevisionStore::RevisionStore(std::size_t collections, std::size_t changes_max, Revision start)
     : objects_(collections),
@@ -105,4 +105,4 @@ const Change* RevisionStore::ChangeAfter(Revision revision) const {
   return &log_[revision - compacted_];
 }
 
-}  // namespace jobrun
+}  // namespace jobrun::api_model

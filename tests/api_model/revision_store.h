@@ -15,7 +15,7 @@
 
 #include "tests/api_model/json.h"
 
-namespace jobrun {
+namespace jobrun::api_model {
 
 using Revision = std::uint64_t;
 using Collection = std::uint32_t;  // index of a kind of object
@@ -87,4 +87,4 @@ class RevisionStore {
   Revision compacted_;
 };
 
-}  // namespace jobrun
+}  // namespace jobrun::api_model

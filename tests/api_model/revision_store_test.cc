@@ -4,7 +4,7 @@
 
 #include "controller/base/random.h"
 
-namespace jobrun {
+namespace jobrun::api_model {
 namespace {
 
 using State = std::map<std::string, int>;
@@ -160,4 +160,4 @@ TEST(RevisionStoreTest, RandomHistoriesReplayToTheSameStates) {
 }
 
 }  // namespace
-}  // namespace jobrun
+}  // namespace jobrun::api_model

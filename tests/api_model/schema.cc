@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-namespace jobrun {
+namespace jobrun::api_model {
 namespace {
 
 constexpr std::array kKnownKeywords = {"type",
@@ -243,4 +243,4 @@ const Json* FindByListKeys(const Schema& list, const Json& items, const Json& li
   return nullptr;
 }
 
-}  // namespace jobrun
+}  // namespace jobrun::api_model

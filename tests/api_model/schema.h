@@ -16,7 +16,7 @@
 #include "tests/api_model/json.h"
 #include "tests/api_model/status.h"
 
-namespace jobrun {
+namespace jobrun::api_model {
 
 // One x-kubernetes-validations entry.
 struct SchemaRule {
@@ -85,4 +85,4 @@ void ValidateStructure(const Schema& schema, const Json& value, const std::strin
 // The item of a list-map whose keys equal those of `like`; nullptr when there is none.
 [[nodiscard]] const Json* FindByListKeys(const Schema& list, const Json& items, const Json& like);
 
-}  // namespace jobrun
+}  // namespace jobrun::api_model

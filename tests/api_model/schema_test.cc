@@ -4,7 +4,7 @@
 
 #include "tests/api_model/resource_type.h"
 
-namespace jobrun {
+namespace jobrun::api_model {
 namespace {
 
 using testing::ElementsAre;
@@ -189,4 +189,4 @@ TEST(CrdTest, RuleThatIsNotUnderstoodStopsTheProgram) {
 }
 
 }  // namespace
-}  // namespace jobrun
+}  // namespace jobrun::api_model

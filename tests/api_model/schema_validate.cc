@@ -5,7 +5,7 @@
 #include "controller/base/rfc3339.h"
 #include "tests/api_model/schema.h"
 
-namespace jobrun {
+namespace jobrun::api_model {
 namespace {
 
 // Patterns run on a backtracking engine that recurses: what is longer is refused unseen.
@@ -271,4 +271,4 @@ FieldErrors Validate(const Schema& schema, const Json& value, const Json* old, F
   return errors;
 }
 
-}  // namespace jobrun
+}  // namespace jobrun::api_model

@@ -4,7 +4,7 @@
 #include <charconv>
 #include <optional>
 
-namespace jobrun {
+namespace jobrun::api_model {
 namespace {
 
 std::string Trim(std::string_view text) {
@@ -235,4 +235,4 @@ std::string Selector::ExactName() const {
   return "";
 }
 
-}  // namespace jobrun
+}  // namespace jobrun::api_model

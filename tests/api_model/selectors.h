@@ -8,7 +8,7 @@
 #include "tests/api_model/resource_type.h"
 #include "tests/api_model/status.h"
 
-namespace jobrun {
+namespace jobrun::api_model {
 
 enum class SelectorOp : unsigned char { kIn, kNotIn, kExists, kAbsent, kGreater, kLess };
 
@@ -36,4 +36,4 @@ class Selector {
   std::vector<Requirement> fields_{};
 };
 
-}  // namespace jobrun
+}  // namespace jobrun::api_model

@@ -5,7 +5,7 @@
 #include "tests/api_model/protobuf.h"
 #include "tests/api_model/table.h"
 
-namespace jobrun {
+namespace jobrun::api_model {
 namespace {
 
 using testing::HasSubstr;
@@ -204,4 +204,4 @@ TEST(RequestTest, SameInputsGiveTheSameBytes) {
 }
 
 }  // namespace
-}  // namespace jobrun
+}  // namespace jobrun::api_model

@@ -5,7 +5,7 @@
 #include "controller/wire/managed_fields.h"
 #include "tests/api_model/model_client.h"
 
-namespace jobrun {
+namespace jobrun::api_model {
 namespace {
 
 using std::chrono::seconds;
@@ -67,4 +67,4 @@ TEST(StampsTest, NothingOnceItsManagerWasMerged) {
 }
 
 }  // namespace
-}  // namespace jobrun
+}  // namespace jobrun::api_model

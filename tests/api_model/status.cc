@@ -1,6 +1,6 @@
 #include "tests/api_model/status.h"
 
-namespace jobrun {
+namespace jobrun::api_model {
 namespace {
 
 Refusal Fail(int code, const char* reason, const std::string& message, Json details = nullptr) {
@@ -166,4 +166,4 @@ Refusal InternalError(const std::string& message) {
 
 Refusal UntypedError(const std::string& message) { return Fail(500, "", message); }
 
-}  // namespace jobrun
+}  // namespace jobrun::api_model

@@ -8,7 +8,7 @@
 
 #include "tests/api_model/json.h"
 
-namespace jobrun {
+namespace jobrun::api_model {
 
 // A refused request: the HTTP status and the `Status` object of the answer.
 struct Refusal {
@@ -88,4 +88,4 @@ struct Subject {
 // 500 without a reason: what the real server makes of errors it has no type for.
 [[nodiscard]] Refusal UntypedError(const std::string& message);
 
-}  // namespace jobrun
+}  // namespace jobrun::api_model

@@ -7,7 +7,7 @@
 #include "tests/api_model/pod_rules.h"
 #include "tests/api_model/writer.h"
 
-namespace jobrun {
+namespace jobrun::api_model {
 namespace {
 
 constexpr const char* kNameColumn =
@@ -226,4 +226,4 @@ Json TableRow(const ResourceType& type, const Json& stored, IncludeObject includ
   return row;
 }
 
-}  // namespace jobrun
+}  // namespace jobrun::api_model

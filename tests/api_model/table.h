@@ -7,7 +7,7 @@
 #include "tests/api_model/json.h"
 #include "tests/api_model/resource_type.h"
 
-namespace jobrun {
+namespace jobrun::api_model {
 
 // "12s", "5m", "3h20m": as kubectl shows durations.
 [[nodiscard]] std::string HumanDuration(std::chrono::seconds age);
@@ -21,4 +21,4 @@ enum class IncludeObject : unsigned char { kMetadata, kObject, kNone };
 [[nodiscard]] Json TableRow(const ResourceType& type, const Json& stored, IncludeObject include,
                             ServerTime now);
 
-}  // namespace jobrun
+}  // namespace jobrun::api_model

@@ -5,7 +5,7 @@
 
 #include "tests/api_model/writer.h"
 
-namespace jobrun {
+namespace jobrun::api_model {
 namespace {
 
 using std::chrono::seconds;
@@ -236,4 +236,4 @@ ServerTime WatchHub::NextBookmark(const Watch& watch, ServerTime now) const {
   return now >= before_end ? watch.deadline : std::min(now + bookmark_period_, before_end);
 }
 
-}  // namespace jobrun
+}  // namespace jobrun::api_model

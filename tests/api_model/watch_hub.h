@@ -15,7 +15,7 @@
 #include "tests/api_model/revision_store.h"
 #include "tests/api_model/table.h"
 
-namespace jobrun {
+namespace jobrun::api_model {
 
 // A drain stops after about this many bytes; the rest comes with the next one.
 inline constexpr std::size_t kDrainBytesMax = 256 * 1024;
@@ -82,4 +82,4 @@ class WatchHub {
   SubscriptionId last_id_ = 0;
 };
 
-}  // namespace jobrun
+}  // namespace jobrun::api_model

@@ -2,7 +2,7 @@
 
 #include "tests/api_model/model_client.h"
 
-namespace jobrun {
+namespace jobrun::api_model {
 namespace {
 
 using std::chrono::milliseconds;
@@ -207,4 +207,4 @@ TEST(WatchTest, AsTableSendsItsColumnsOnce) {
 }
 
 }  // namespace
-}  // namespace jobrun
+}  // namespace jobrun::api_model

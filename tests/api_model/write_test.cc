@@ -4,7 +4,7 @@
 
 #include "tests/api_model/model_client.h"
 
-namespace jobrun {
+namespace jobrun::api_model {
 namespace {
 
 using testing::HasSubstr;
@@ -384,4 +384,4 @@ TEST(EventTest, OnlyItsSeriesMayChange) {
 }
 
 }  // namespace
-}  // namespace jobrun
+}  // namespace jobrun::api_model

@@ -5,7 +5,7 @@
 #include "tests/api_model/object_rules.h"
 #include "tests/api_model/pod_rules.h"
 
-namespace jobrun {
+namespace jobrun::api_model {
 namespace {
 
 Json StoredForm(const ResourceType& type, Json object) {
@@ -255,4 +255,4 @@ void ObjectWriter::DeleteNamespaceContent(const std::string& ns) {
   }
 }
 
-}  // namespace jobrun
+}  // namespace jobrun::api_model

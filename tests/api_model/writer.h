@@ -16,7 +16,7 @@
 #include "tests/api_model/revision_store.h"
 #include "tests/api_model/status.h"
 
-namespace jobrun {
+namespace jobrun::api_model {
 
 // Largest object, serialized; etcd's default request limit.
 inline constexpr std::size_t kObjectBytesMax = 1536 * 1024;
@@ -97,4 +97,4 @@ class ObjectWriter {
 // An object as its type's API version shows it.
 [[nodiscard]] Json ShowObject(const ResourceType& type, const Json& stored);
 
-}  // namespace jobrun
+}  // namespace jobrun::api_model

@@ -5,7 +5,7 @@
 #include "tests/api_model/pod_rules.h"
 #include "tests/api_model/writer.h"
 
-namespace jobrun {
+namespace jobrun::api_model {
 namespace {
 
 // With its status a pod's labels and annotations can be changed; not so with custom resources.
@@ -268,4 +268,4 @@ Or<Written> ObjectWriter::Update(const Target& target, const VersionPtr& live, J
   return Commit(target, std::move(stored), options);
 }
 
-}  // namespace jobrun
+}  // namespace jobrun::api_model

@@ -22,7 +22,7 @@ using tcp = asio::ip::tcp;
 
 class HttpHost::Impl {
  public:
-  Impl(ApiModel& model, HttpHostOptions options) : shared_{model, std::move(options)} {}
+  Impl(api_model::ApiModel& model, HttpHostOptions options) : shared_{model, std::move(options)} {}
 
   Outcome Open() {
     error_code error;
@@ -106,7 +106,8 @@ class HttpHost::Impl {
 HttpHost::HttpHost(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 HttpHost::~HttpHost() = default;
 
-Result<std::unique_ptr<HttpHost>> HttpHost::Listen(ApiModel& model, HttpHostOptions options) {
+Result<std::unique_ptr<HttpHost>> HttpHost::Listen(api_model::ApiModel& model,
+                                                   HttpHostOptions options) {
   auto impl = std::make_unique<Impl>(model, std::move(options));
   if (auto open = impl->Open(); !open) return open.error();
   return std::unique_ptr<HttpHost>(new HttpHost(std::move(impl)));

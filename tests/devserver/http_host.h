@@ -32,7 +32,8 @@ struct HttpHostOptions {
 class HttpHost {
  public:
   // Listens before it returns. `model` must outlive the host.
-  static Result<std::unique_ptr<HttpHost>> Listen(ApiModel& model, HttpHostOptions options);
+  static Result<std::unique_ptr<HttpHost>> Listen(api_model::ApiModel& model,
+                                                  HttpHostOptions options);
   ~HttpHost();
   HttpHost(const HttpHost&) = delete;
   HttpHost& operator=(const HttpHost&) = delete;

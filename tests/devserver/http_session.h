@@ -30,6 +30,15 @@ using boost::system::error_code;
 using tcp = asio::ip::tcp;
 using PlainStream = beast::tcp_stream;
 using TlsStream = beast::ssl_stream<beast::tcp_stream>;
+using api_model::BadRequest;
+using api_model::Drained;
+using api_model::EntityTooLarge;
+using api_model::RefusalReply;
+using api_model::Reply;
+using api_model::Request;
+using api_model::Revision;
+using api_model::SubscriptionId;
+using api_model::Unauthorized;
 
 constexpr std::chrono::seconds kHandshakeMax{10};
 constexpr std::chrono::seconds kRequestMax{60};  // from its first byte to its last
@@ -38,7 +47,7 @@ constexpr std::chrono::seconds kWriteMax{60};
 
 // What the sessions share. Owned by the host's Impl.
 struct Shared {
-  ApiModel& model;
+  api_model::ApiModel& model;
   HttpHostOptions options;
   std::set<std::function<void()>*> waiting{};  // watches with nothing to send
   std::size_t connections = 0;

@@ -26,9 +26,11 @@ constexpr int kExitUsage = 2;
 // future.
 constexpr std::chrono::seconds kRevisionEpoch{1'767'225'600};
 
-Revision FirstRevision(ServerTime now) {
+api_model::Revision FirstRevision(ServerTime now) {
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch());
-  return seconds > kRevisionEpoch ? static_cast<Revision>((seconds - kRevisionEpoch).count()) : 1;
+  return seconds > kRevisionEpoch
+             ? static_cast<api_model::Revision>((seconds - kRevisionEpoch).count())
+             : 1;
 }
 
 struct Flags {
@@ -115,14 +117,14 @@ Outcome Serve(const Flags& flags) {
                  "expected ADDRESS:PORT, as 127.0.0.1:0"};
   }
   const ServerTime now = ReadWallClock();
-  ApiModelOptions options;
+  api_model::ApiModelOptions options;
   options.seed = static_cast<std::uint64_t>(now.time_since_epoch().count());
   options.changes_max = flags.compact_after;
   options.first_revision = FirstRevision(now);
   options.bookmark_period =
       std::chrono::microseconds(static_cast<std::int64_t>(flags.bookmark_seconds * 1e6));
   options.git_version = "v1.36.0+jobrun-devserver-" JOBRUN_VERSION;
-  auto model = ApiModel::Create(std::move(options), now);
+  auto model = api_model::ApiModel::Create(std::move(options), now);
   if (!model) return model.error();
   std::optional<Pki> pki;
   if (!flags.plain_http) {

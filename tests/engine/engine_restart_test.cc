@@ -36,6 +36,16 @@ class RestartTest : public CanaryFixture {
         .Version(10);
   }
 
+  RunText PastItsDeadline() {
+    RunText run("late");
+    run.created = FormatTime(Ago(2h));
+    const std::string heartbeat = R"(,"heartbeat":{"intervalSeconds":10,"timeoutSeconds":60})";
+    return run.Spec(R"("deadlineSeconds":60)" + heartbeat)
+        .Claimed(FormatTime(Ago(90min)))
+        .BeatStamped(1, Ago(1s))
+        .Version(10);
+  }
+
   // Starts with these canaries and runs; the own canary beats from the start.
   void Begin(const std::vector<RunText>& canaries, const std::vector<RunText>& runs) {
     engine_.SyncCanaries(canaries);
@@ -81,6 +91,30 @@ TEST_F(RestartTest, AfterThatThereIsGrace) {
   EXPECT_THAT(Others(), IsEmpty());
   Pass(2s);
   EXPECT_THAT(Others(), SizeIs(1));
+}
+
+// The replicas that go on know of its grace; one that starts within it must, too.
+TEST_F(RestartTest, AndAfterAStopThatEndedShortlyBeforeTheStart) {
+  Begin({CanaryBeaten(1s, 8s)}, {PastItsDeadline()});
+  EXPECT_FALSE(Blind());
+  Pass(11s);
+  EXPECT_THAT(Others(), IsEmpty());
+  Pass(2s);
+  EXPECT_THAT(Others(), SizeIs(1));
+}
+
+TEST_F(RestartTest, AStopThatEndedLongBeforeTheStartIsOver) {
+  Begin({CanaryBeaten(1s, 30s)}, {PastItsDeadline()});
+  EXPECT_THAT(Others(), SizeIs(1));
+}
+
+// A leader that starts learns of the runs one by one.
+TEST_F(RestartTest, NobodyIsGivenUpBeforeItIsKnownWhoElseIsSilent) {
+  std::vector<RunText> runs;
+  for (int i = 0; i < 20; ++i) runs.push_back(SilentFor(2min, "r" + std::to_string(i)));
+  Begin({CanaryBeaten(1s, 1h)}, runs);
+  EXPECT_THAT(Others(), IsEmpty());
+  EXPECT_EQ(engine_.Suppressed(Suppression::kBreaker), 20);
 }
 
 TEST_F(RestartTest, SilenceBeforeAnOlderStopDoesNotCount) {

@@ -98,6 +98,31 @@ TEST(EngineWatchTest, AReplayedOldEventDoesNotUndoWhatIsKnown) {
   EXPECT_EQ(engine.Requests().size(), 1U);
 }
 
+TEST(EngineWatchTest, ARunThatIsGoneIsNotBroughtBackByAnOldEvent) {
+  EngineHarness engine;
+  engine.Sync({Beating("a")});
+  engine.Watch(Beating("a").Version(60), "DELETED");
+  engine.Watch(Beating("a"), "MODIFIED");
+  EXPECT_EQ(engine.Scrape().runs, 0U);
+}
+
+TEST(EngineWatchTest, NorByOneThatTheDeletionHasOvertaken) {
+  EngineHarness engine;
+  engine.Sync({});
+  engine.Watch(Beating("a").Version(60), "DELETED");
+  engine.Watch(Beating("a"), "ADDED");
+  EXPECT_EQ(engine.Scrape().runs, 0U);
+}
+
+TEST(EngineWatchTest, ButByAListItIs) {
+  EngineHarness engine;
+  engine.Sync({Beating("a")});
+  engine.Watch(Beating("a").Version(60), "DELETED");
+  engine.CutStream(410);
+  engine.Sync({Beating("a")});
+  EXPECT_EQ(engine.Scrape().runs, 1U) << "a backup has brought it back";
+}
+
 TEST(EngineWatchTest, AProblemIsToldToProbesAndLoggedOnce) {
   EngineHarness engine;
   for (int i = 0; i < 5; ++i) {
