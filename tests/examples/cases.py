@@ -66,8 +66,8 @@ class Outside:
                                            cluster={"certificate-authority": str(pki_dir / "ca.crt")})
         self.requests = self.patches = 0  # That have come this far.
         self._gate.refuse(0, "", when=self._count)  # Never true: it only counts.
-        self.catch, self.catch_write = self._gate.catch, self._gate.catch_write
-        self.cut, self.heal, self.close = self._gate.cut, self._gate.heal, self._gate.close
+        self.catch, self.cut, self.heal, self.close = (
+            self._gate.catch, self._gate.cut, self._gate.heal, self._gate.close)
 
     def refuse(self, code):
         """Every request with this code; returns what ends it."""
@@ -128,6 +128,7 @@ class Case:
         log = self.dir / f"worker-{len(self._workers)}.log"
         settings = {"KUBECONFIG": kubeconfig or self.server.kubeconfig, "NO_PROXY": "127.0.0.1",
                     "KUBECACHEDIR": str(self.server.dir / "cache"),
+                    "KUBERNETES_CERTS_CLIENT_KEY_ALGO": "EC",  # fabric8 takes a key for RSA.
                     "PATH": f"{kubeserver.bin_dir()}:{os.environ['PATH']}", **environment}
         command = ["env", *(f"{key}={value}" for key, value in settings.items()), *languages.command(self.language),
                    f"{NAMESPACE}/{name or self.name}"]

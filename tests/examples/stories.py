@@ -57,7 +57,7 @@ def beats_once_an_interval_and_tells_its_progress(case):
             last = seen.status["lastHeartbeatAt"]
     assert len(beats) >= 3, [seen.status for seen in beats]
     gaps = [later.at - earlier.at for earlier, later in zip(beats, beats[1:])]
-    assert 1.5 < min(gaps) and max(gaps) < 5, f"an interval is 2 s: {gaps}"
+    assert 1 < min(gaps) and max(gaps) < 7, f"an interval is 2 s: {gaps}"
     steps = [int(seen.status["progress"].removesuffix("/80")) for seen in beats]
     assert steps == sorted(set(steps)), steps
 
@@ -198,11 +198,11 @@ def no_outage_stops_the_work(case):
         end, count = gate.refuse(trouble), gate.requests
         _await(lambda count=count: gate.requests > count, f"a heartbeat that meets {trouble}")
         end()
-    end = gate.hold()
-    time.sleep(2.5)  # Of intervals that are 1 s.
+    end, count = gate.hold(), gate.requests
+    _await(lambda: gate.requests >= count + 2, "a heartbeat after the one without an answer: requests have a deadline")
     end()
     gate.cut()
-    time.sleep(2.5)
+    time.sleep(2.5)  # Of intervals that are 1 s.
     gate.heal()
     assert worker.is_alive, worker.output
     case.beat(after=time.monotonic())
@@ -241,12 +241,15 @@ def the_end_of_the_work_is_reported_after_an_outage(case):
 @story
 def an_end_whose_answer_is_lost_is_no_fence(case):
     gate = case.gate()
-    case.create(steps=2)
-    end = gate.catch_write(3)  # After the claim and the exit code; it is over before a heartbeat is due.
+    case.create(steps=2, interval=6)
+    caught = gate.catch("PATCH", "/status")
     worker = case.work(kubeconfig=gate.kubeconfig)
-    end.wait(START_SECONDS_MAX).lose_answer()
+    while caught.wait(START_SECONDS_MAX).body["status"].get("phase") != "Succeeded":
+        earlier, caught = caught, gate.catch("PATCH", "/status")
+        earlier.forward()
+    caught.lose_answer()
     assert worker.exit_code() == 0
-    assert end.body["status"]["phase"] == case.status["phase"] == "Succeeded"
+    assert case.status["phase"] == "Succeeded"
 
 
 @everywhere

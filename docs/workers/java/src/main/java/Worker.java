@@ -92,7 +92,7 @@ public final class Worker {
         limitRequests(Math.min(5_000, interval / 3));
         return run;
       } catch (KubernetesClientException error) {
-        trouble = error.getMessage();
+        trouble = why(error);
         if (error.getCode() == 404) stop(66, trouble);
         if (error.getCode() == 401 || error.getCode() == 403) stop(77, trouble);
       }
@@ -106,8 +106,8 @@ public final class Worker {
       patch(status, Map.of());
       return true;
     } catch (KubernetesClientException error) {
-      if (error.getCode() == 404 || error.getCode() == 422) stop(65, "fenced: " + error.getMessage());
-      log("not accepted: " + error.getMessage());
+      if (error.getCode() == 404 || error.getCode() == 422) stop(65, "fenced: " + why(error));
+      log("not accepted: " + why(error));
       stopIfSilent();
       return false;
     }
@@ -154,6 +154,10 @@ public final class Worker {
     System.err.println(now() + " " + text);
   }
 
+  private static String why(Throwable error) {
+    return error.getCause() == null ? error.getMessage() : error.getMessage() + " " + error.getCause();
+  }
+
   private static void pause(long milliseconds) {
     try {
       Thread.sleep(milliseconds);
@@ -180,7 +184,7 @@ public final class Worker {
   }
 
   public static void main(String[] args) throws Exception {
-    Thread.setDefaultUncaughtExceptionHandler((thread, error) -> stop(1, error.toString()));
+    Thread.setDefaultUncaughtExceptionHandler((thread, error) -> stop(1, why(error)));
     Runtime.getRuntime().addShutdownHook(new Thread(Worker::onTermination));
     String pod = System.getenv("POD_NAME");
     String worker = pod != null ? pod : InetAddress.getLocalHost().getHostName() + "-" + ProcessHandle.current().pid();
