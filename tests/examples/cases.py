@@ -103,7 +103,7 @@ class Case:
         self._observer = observer
         self._workers, self._gates = [], []
 
-    def create(self, interval=1, timeout=120, steps=3000, step_seconds=0.1, fail_at=None):
+    def create(self, interval=2, timeout=120, steps=3000, step_seconds=0.1, fail_at=None):
         """The run, anew where there is one. What ends by itself, or by its timeout, ends after all patience."""
         self.rest.delete(self.path)
         payload = {"steps": steps, "stepSeconds": step_seconds, **({"failAt": fail_at} if fail_at else {})}

@@ -31,7 +31,7 @@ def told_on(server):
 
 @everywhere
 def claims_works_and_finishes(case):
-    case.create(steps=25)
+    case.create(interval=3, steps=75)
     worker = case.work()
     assert worker.exit_code() == 0
     versions = case.versions()
@@ -48,7 +48,7 @@ def claims_works_and_finishes(case):
 
 @story
 def beats_once_an_interval_and_tells_its_progress(case):
-    worker = case.claimed(interval=2, step_seconds=0.1, steps=80)
+    worker = case.claimed(step_seconds=0.1, steps=80)
     assert worker.exit_code() == 0
     beats, last = [], None
     for seen in case.versions():
@@ -72,21 +72,21 @@ def work_that_fails_is_reported(case):
 
 @story
 def work_that_hangs_is_not_beaten_for(case):
-    worker = case.claimed(step_seconds=3600)
-    time.sleep(3)  # Of intervals that are 1 s.
+    worker = case.claimed(interval=1, step_seconds=3600)
+    time.sleep(3)
     assert worker.is_alive and "lastHeartbeatAt" not in case.status
 
 
 @everywhere
 def a_verdict_stops_it(case):
     gate = case.gate()
-    case.create(interval=2)
+    case.create()
     worker = case.work(kubeconfig=gate.kubeconfig)
     case.beat()
     case.patch(phase="Stuck", reason="HeartbeatTimeout")
     before, since = gate.patches, time.monotonic()
     assert worker.exit_code() == 65
-    assert elapsed(since) < 4, "an interval is 2 s"
+    assert elapsed(since) < 6, "an interval is 2 s"
     assert gate.patches - before <= 1, "after the refusal it writes nothing more"
 
 
@@ -202,7 +202,7 @@ def no_outage_stops_the_work(case):
     _await(lambda: gate.requests >= count + 2, "a heartbeat after the one without an answer: requests have a deadline")
     end()
     gate.cut()
-    time.sleep(2.5)  # Of intervals that are 1 s.
+    time.sleep(4.5)  # Of intervals that are 2 s.
     gate.heal()
     assert worker.is_alive, worker.output
     case.beat(after=time.monotonic())
@@ -213,13 +213,13 @@ def no_outage_stops_the_work(case):
 @story
 def a_whole_timeout_without_an_accepted_heartbeat_stops_it(case):
     gate = case.gate()
-    case.create(timeout=5)
+    case.create(timeout=8)
     worker = case.work(kubeconfig=gate.kubeconfig)
-    accepted = case.beat()
-    time.sleep(0.5)  # Until the worker has its answer.
+    seen = case.beat()
     gate.cut()
     assert worker.exit_code() == 65
-    assert 4 < elapsed(accepted.at) < 8, elapsed(accepted.at)
+    # The worker need not have had the answer to the heartbeat that was seen: then the one before counts.
+    assert 5 < elapsed(seen.at) < 12, elapsed(seen.at)
     gate.heal()
     assert case.status["phase"] == "Running", "it writes nothing more"
 
@@ -227,11 +227,11 @@ def a_whole_timeout_without_an_accepted_heartbeat_stops_it(case):
 @story
 def the_end_of_the_work_is_reported_after_an_outage(case):
     gate = case.gate()
-    case.create(steps=30)
+    case.create(steps=50)
     worker = case.work(kubeconfig=gate.kubeconfig)
     case.beat()
     gate.cut()
-    time.sleep(4)
+    time.sleep(6)
     assert worker.is_alive and case.status["phase"] == "Running"
     gate.heal()
     assert worker.exit_code() == 0

@@ -100,7 +100,7 @@ end() {  # end PHASE [REASON]
 claim
 log "claimed as $worker"
 interval=${interval:-30} timeout=${timeout:-150} steps=${steps:-60}
-request_seconds=$((interval < 6 ? 1 : interval < 18 ? interval / 3 : 5))  # kubectl needs a moment to start.
+request_seconds=$((interval < 9 ? 3 : interval < 15 ? interval / 3 : 5))  # kubectl takes a moment to start.
 next_beat_at=$((accepted_at + interval * 100))
 done=0 exit_code=0
 while [ "$done" -lt "$steps" ]; do
