@@ -1,0 +1,219 @@
+#include "tests/simulation/ending.h"
+
+#include <algorithm>
+
+namespace jobrun::simulation {
+namespace {
+
+using std::chrono::seconds;
+
+// Limits further away than this are not waited for.
+constexpr Nanos kFar = seconds(300);
+constexpr int kCalmLooks = 3;
+constexpr Nanos kUsersFinish = seconds(6);
+
+std::optional<Nanos> Limit(const Object& run, std::string_view field,
+                           const std::string& member = {}) {
+  const auto found = run.spec->find(field);
+  if (found == run.spec->end()) return std::nullopt;
+  const std::string text = member.empty() ? found->second : MemberText(found->second, member);
+  if (text.empty()) return std::nullopt;
+  return seconds(std::stoll(text));
+}
+
+std::string RetryState(const Object& run) {
+  const auto retry = run.status.find("retry");
+  return retry == run.status.end() ? "" : MemberText(retry->second, "state");
+}
+
+bool SpecHas(const Object& run, std::string_view text) {
+  const auto heartbeat = run.spec->find("heartbeat");
+  return heartbeat != run.spec->end() && heartbeat->second.find(text) != std::string::npos;
+}
+
+}  // namespace
+
+void Ending::Begin() { began_ = world_.Now(); }
+
+// docs/safety.md, "The bound": what a dead run may wait beyond its limit, all at their worst. Where
+// streams hang, until that is noticed; where answers are late, until they are given up.
+Nanos Ending::Bound() const {
+  const Settings& settings = world_.plan.settings;
+  Nanos bound = 4 * Nanos(settings.canary.period) + seconds(16) + seconds(7);
+  if (settings.breaker.enabled) bound += settings.breaker.hold;
+  bound += settings.election.lease + 3 * settings.election.retry;
+  bound += seconds(30) + seconds(30);  // waits after failures; requests under way
+  if (!world_.plan.heals) bound += seconds(90) + seconds(60);
+  if (settings.rate_limit.reaps_per_second > 0) {
+    bound += seconds(static_cast<int>(30 / settings.rate_limit.reaps_per_second));
+  }
+  return bound;
+}
+
+std::optional<Nanos> Ending::DueOfSilence(const RunFacts& facts) const {
+  const Object& run = *facts.now;
+  const Nanos timeout = Limit(run, "heartbeat", "timeoutSeconds").value_or(seconds(150));
+  const Nanos claimed = facts.claimed.value_or(facts.created);
+  if (facts.beaten || facts.lease_beaten) {
+    Nanos sign = std::max(facts.beaten.value_or(claimed), facts.lease_beaten.value_or(claimed));
+    // A Lease that is gone is looked for twice, a timeout apart.
+    if (SpecHas(run, "\"Lease\"")) sign = std::max(sign, began_) + timeout;
+    return std::max(sign, began_) + timeout;
+  }
+  std::optional<Nanos> due;
+  if (SpecHas(run, "\"Required\"")) {
+    due = Limit(run, "heartbeat", "firstTimeoutSeconds").value_or(timeout);
+  }
+  if (const auto coarse = Limit(run, "claimTTLSeconds"))
+    due = std::min(due.value_or(*coarse), *coarse);
+  if (!due) return std::nullopt;
+  return std::max(claimed, began_) + *due;
+}
+
+std::optional<Nanos> Ending::DueOfLimits(const RunFacts& facts) const {
+  const Object& run = *facts.now;
+  std::optional<Nanos> due;
+  const auto sooner = [&](std::optional<Nanos> when, const char* field) {
+    const auto limit = Limit(run, field);
+    if (!when || !limit) return;
+    const Nanos at = std::max(*when, began_) + *limit;
+    if (at <= began_ + kFar) due = std::min(due.value_or(at), at);
+  };
+  if (run.Phase() == "Pending") {
+    if (facts.cancelled) return std::max(*facts.cancelled, began_);
+    sooner(facts.created, "pendingDeadlineSeconds");
+    return due;
+  }
+  sooner(facts.exited, "finalizeGraceSeconds");
+  if (facts.exited) return due;
+  sooner(facts.claimed, "deadlineSeconds");
+  sooner(facts.claimed, "backstopSeconds");
+  sooner(facts.cancelled, "cancelGraceSeconds");
+  sooner(std::max(facts.progressed, facts.claimed), "progressTimeoutSeconds");
+  return due;
+}
+
+std::optional<Nanos> Ending::DueAt(const RunFacts& facts) const {
+  const Object& run = *facts.now;
+  if (run.deleted_at || run.Spec("reaping") != "") return std::nullopt;
+  const std::optional<Nanos> due = DueOfLimits(facts);
+  if (run.Phase() == "Pending" || facts.exited) return due;
+  const std::optional<Nanos> silent = DueOfSilence(facts);
+  if (due && silent) return std::min(*due, *silent);
+  return due ? due : silent;
+}
+
+// Whether nothing more is to become of it; fails what is overdue.
+bool Ending::IsOver(const RunFacts& facts) {
+  const Object& run = *facts.now;
+  const std::string name = run.Key().substr(0, 30);
+  const Nanos now = world_.Now();
+  if (!run.IsOver()) {
+    const std::optional<Nanos> due = DueAt(facts);
+    const Worker* const worker = crew_.Of(run.uid);
+    const bool lives = worker != nullptr && worker->LivesOn();
+    if (!due) return worker == nullptr || !worker->Busy();
+    if (now > *due + Bound()) {
+      world_.Fail("I6", name + " is " + std::string(run.Phase()) + " and long overdue");
+    }
+    return lives && !DueOfLimits(facts);
+  }
+  if (run.deleted_at) return true;
+  const std::string retry = RetryState(run);
+  const bool open = run.Phase() != "Succeeded" && (retry.empty() || retry == "\"Pending\"");
+  const Nanos ended = std::max(facts.ended.value_or(now), began_);
+  constexpr Nanos kRetryWaits = seconds(20 + 120);
+  if (open && run.Spec("reaping").empty()) {
+    if (now > ended + Bound() + kRetryWaits) world_.Fail("I7", name + " waits for its retry");
+    return false;
+  }
+  if (const auto ttl = Limit(run, "ttlSecondsAfterFinished"); ttl && run.Spec("reaping").empty()) {
+    if (now > ended + *ttl + Bound() + kRetryWaits) world_.Fail("L", name + " is not deleted");
+    return false;
+  }
+  return true;
+}
+
+bool Ending::Settled() {
+  bool settled = true;
+  for (const auto& [uid, facts] : oracle_.Runs()) {
+    if (facts.gone || facts.now == nullptr || facts.now->name == "poison") continue;
+    if (world_.server.Find(Kind::kRun, facts.now->Key()) == nullptr) continue;
+    if (IsOver(facts)) continue;
+    settled = false;
+    open_ = facts.now->Key().substr(0, 30);
+  }
+  // Who is still to come.
+  for (const auto& worker : crew_.All()) {
+    if (worker->GetJob().created <= world_.Now() && !worker->Coming()) continue;
+    settled = false;
+    open_ = worker->Name();
+  }
+  calm_looks_ = settled ? calm_looks_ + 1 : 0;
+  // What users had begun may still be on its way.
+  return calm_looks_ >= kCalmLooks && world_.Now() > began_ + kUsersFinish;
+}
+
+void Ending::CheckQuiet() {
+  const auto& history = world_.server.History();
+  for (std::size_t i = quiet_from_; i < history.size(); ++i) {
+    const Change& change = history[i];
+    const Object& object = *change.object;
+    if (object.kind != Kind::kRun || object.Spec("lane") == "jobrun-canary") continue;
+    if (change.by_controller)
+      world_.Fail("I12", "something is written where all is settled: " + object.text);
+  }
+}
+
+// ---- how they end ----
+
+bool Ending::MayEndSo(const Worker& worker, const Object& run) const {
+  const std::string_view reason = run.Status("reason");
+  const std::string_view phase = run.Phase();
+  const Job& job = worker.GetJob();
+  // What may befall any run: a limit beside its own, its worker cut off for too long, a user.
+  if (reason == "HeartbeatTimeout" || reason == "Cancelled" || reason == "DeadlineExceeded")
+    return true;
+  if (reason == "ClaimExpired" || reason == "PendingDeadlineExceeded" ||
+      reason == "BackstopExceeded" || reason == "HeartbeatNeverStarted")
+    return true;
+  switch (job.behaviour) {
+    case Behaviour::kNeverBeats:
+      return reason == "HeartbeatNeverStarted";
+    case Behaviour::kPastBackstop:
+      return reason == "BackstopExceeded";
+    case Behaviour::kExits:
+      return phase == "Succeeded";
+    case Behaviour::kExitsBadly:
+      return reason == "ExitNonZero";
+    case Behaviour::kMissesAGate:
+      return reason == "CompletionGateUnmet";
+    case Behaviour::kFails:
+      return reason == "OutOfDisk";
+    case Behaviour::kHandsBack:
+      return reason == "HandedBack";
+    case Behaviour::kStalls:
+      return reason == "NoProgress";
+    case Behaviour::kLosesItsPod:
+      return reason == "ExecutorLost";
+    case Behaviour::kFinishes:
+    case Behaviour::kBeatsByLease:
+      return phase == "Succeeded";
+    default:
+      return false;
+  }
+}
+
+void Ending::CheckEnds() {
+  for (const auto& [uid, facts] : oracle_.Runs()) {
+    if (facts.gone || facts.restored || facts.now == nullptr || !facts.now->IsOver()) continue;
+    const Worker* const worker = crew_.Of(uid);
+    if (worker == nullptr || MayEndSo(*worker, *facts.now)) continue;
+    world_.Fail("D", facts.now->Key().substr(0, 30) + ", which " +
+                         std::string(BehaviourName(worker->GetJob().behaviour)) + ", ended as " +
+                         std::string(facts.now->Phase()) + " " +
+                         std::string(facts.now->Status("reason")));
+  }
+}
+
+}  // namespace jobrun::simulation

@@ -1,0 +1,76 @@
+#include "tests/simulation/exhaustive.h"
+
+namespace jobrun::simulation {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// The first replica leads and writes so much at most in the small workload.
+constexpr std::uint64_t kEffects = 700;
+constexpr std::uint64_t kEvents = 60;
+constexpr std::uint64_t kChanges = 60;
+
+Job SmallJob(const std::string& name, Behaviour behaviour) {
+  Job job{.name = name, .behaviour = behaviour};
+  job.created = milliseconds(1500);
+  job.claimed_after = milliseconds(400);
+  job.works_for = seconds(4);
+  job.beats_every = seconds(3);
+  job.spec.heartbeat_interval = Seconds(3);
+  job.spec.heartbeat_timeout = Seconds(6);
+  job.spec.finalize_grace = Seconds(3);
+  return job;
+}
+
+// One dies and is retried, one ends without a report, one hands its work back, one lives.
+Plan SmallPlan() {
+  Plan plan{.seed = 1};
+  plan.settings.canary.period = Seconds(3);
+  plan.settings.election = {.lease = Seconds(8), .renew_deadline = Seconds(6), .retry = Seconds(2)};
+  plan.settings.breaker.enabled = false;
+  plan.faults_end = seconds(45);
+  plan.latency = milliseconds(5);
+  plan.jobs = {SmallJob("dies", Behaviour::kDies), SmallJob("exits", Behaviour::kExitsBadly),
+               SmallJob("back", Behaviour::kHandsBack), SmallJob("lives", Behaviour::kLives)};
+  plan.jobs[0].attempts = 2;
+  plan.jobs[1].key = "k1";
+  plan.jobs[1].attempts = 2;
+  plan.jobs[1].spec.deadline = Seconds(600);
+  return plan;
+}
+
+void Add(std::vector<NamedPlan>& plans, std::string name, const Action& action) {
+  plans.push_back({std::move(name), SmallPlan()});
+  plans.back().plan.actions = {action};
+}
+
+}  // namespace
+
+std::vector<NamedPlan> ExhaustivePlans() {
+  std::vector<NamedPlan> plans;
+  for (std::uint64_t i = 1; i <= kEffects; ++i) {
+    Add(plans, "crash after effect " + std::to_string(i),
+        {.fault = Fault::kCrashAtEffect,
+         .at = milliseconds(1),
+         .length = seconds(30),
+         .where = 0,
+         .size = i});
+  }
+  for (std::uint64_t i = 1; i <= kEvents; ++i) {
+    Add(plans, "hide event " + std::to_string(i),
+        {.fault = Fault::kHideNth, .at = milliseconds(1), .where = 0, .size = i});
+  }
+  for (std::uint64_t i = 1; i <= kChanges; ++i) {
+    Add(plans, "rewind by " + std::to_string(i),
+        {.fault = Fault::kRewind, .at = seconds(20), .size = i});
+  }
+  for (std::uint64_t i = 1; i <= 30; ++i) {
+    Add(plans, "two leaders, seed " + std::to_string(i),
+        {.fault = Fault::kTwoLeaders, .at = milliseconds(900), .length = seconds(44), .where = 0});
+    plans.back().plan.seed = i;
+  }
+  return plans;
+}
+
+}  // namespace jobrun::simulation

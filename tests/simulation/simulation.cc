@@ -1,0 +1,125 @@
+#include "tests/simulation/simulation.h"
+
+#include <memory>
+#include <vector>
+
+#include "tests/simulation/ending.h"
+#include "tests/simulation/network.h"
+#include "tests/simulation/replica.h"
+#include "tests/simulation/storm.h"
+#include "tests/simulation/worker.h"
+
+namespace jobrun::simulation {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr Nanos kLookEvery = seconds(1);
+constexpr Nanos kQuiet = seconds(12);
+// Nothing takes longer; whoever waits until then has hung.
+constexpr Nanos kLongest = seconds(1500);
+
+class Simulation {
+ public:
+  Simulation(const Plan& plan, const RunOptions& options)
+      : world_(plan),
+        oracle_(world_),
+        network_(world_, oracle_),
+        crew_(world_, network_),
+        storm_({world_, network_, oracle_, crew_, replicas_}),
+        ending_(world_, oracle_, crew_) {
+    world_.trace.Print(options.print);
+    world_.server.SetObserver([this](const Change& change) {
+      oracle_.OnChange(change);
+      crew_.OnChange(change);
+      network_.OnChange();
+    });
+    for (int i = 0; i <= kRogue; ++i) {
+      replicas_.push_back(std::make_unique<Replica>(world_, network_, oracle_, i));
+    }
+  }
+
+  Outcome Run() {
+    for (const Job& job : world_.plan.jobs) world_.trace.Comment(Nanos{}, "plan", Describe(job));
+    for (const Action& action : world_.plan.actions) {
+      world_.trace.Comment(Nanos{}, "plan", Describe(action));
+    }
+    for (int i = 0; i < kReplicas; ++i) {
+      Replica* const replica = replicas_[static_cast<std::size_t>(i)].get();
+      world_.time.At(milliseconds(i * 300), [replica] { replica->Start(); });
+    }
+    crew_.Start();
+    storm_.Plan();
+    RunUntil(world_.plan.faults_end);
+    storm_.Calm();
+    ending_.Begin();
+    Converge();
+    return Result();
+  }
+
+ private:
+  void RunUntil(Nanos end) {
+    while (!world_.failure && world_.time.RunNext(end)) {
+    }
+  }
+
+  void Converge() {
+    while (!world_.failure && !ending_.Settled()) {
+      RunUntil(world_.Now() + kLookEvery);
+      if (world_.Now() > kLongest)
+        world_.Fail("L", "it does not come to an end: " + ending_.Open());
+    }
+    if (world_.failure) return;
+    ending_.BeginQuiet();
+    RunUntil(world_.Now() + kQuiet);
+    if (world_.failure) return;
+    ending_.CheckQuiet();
+    ending_.CheckEnds();
+    std::vector<Replica*> alive;
+    for (const auto& replica : replicas_) {
+      if (replica->Alive()) alive.push_back(replica.get());
+    }
+    oracle_.CheckCounters(alive);
+  }
+
+  Outcome Result() {
+    if (world_.failure) Explain();
+    return {.failure = world_.failure,
+            .hash = world_.trace.Hash(),
+            .hits = world_.hits,
+            .verdicts = oracle_.Verdicts(),
+            .changes = world_.server.History().size(),
+            .lasted = world_.Now()};
+  }
+
+  // What each replica thinks of the runs that are not over.
+  void Explain() {
+    if (!world_.trace.Prints()) return;
+    for (const auto& [uid, facts] : oracle_.Runs()) {
+      if (facts.gone || facts.now == nullptr || facts.now->IsOver()) continue;
+      world_.trace.Comment(world_.Now(), "store", facts.now->text);
+      for (const auto& replica : replicas_) {
+        if (!replica->Alive()) continue;
+        world_.trace.Comment(world_.Now(), "replica", replica->Index(),
+                             replica->Explain(facts.now->name_space, facts.now->name));
+      }
+    }
+  }
+
+  World world_;
+  Oracle oracle_;
+  Network network_;
+  Crew crew_;
+  std::vector<std::unique_ptr<Replica>> replicas_{};
+  Storm storm_;
+  Ending ending_;
+};
+
+}  // namespace
+
+Outcome Simulate(const Plan& plan, const RunOptions& options) {
+  return Simulation(plan, options).Run();
+}
+
+}  // namespace jobrun::simulation
