@@ -63,11 +63,13 @@ void RunSession::Start(Uid uid, std::uint64_t resource_version, Clocks now) {
 std::optional<Mono> RunSession::NextWake() const {
   if (state_ != State::kWorking) return request_ != 0 ? std::nullopt : next_;
   if (!MayBeCutOff()) return next_;
-  const Mono cut_off = accepted_.mono + cadence_.timeout;
+  // What the machine slept through since then has passed for the others.
+  const Mono cut_off = told_.mono + (accepted_.boot + cadence_.timeout - told_.boot);
   return next_ ? std::min(*next_, cut_off) : cut_off;
 }
 
 void RunSession::OnWake(Clocks now) {
+  told_ = now;
   if (state_ == State::kWorking) CheckCutOff(now);
   if (request_ != 0 || !next_ || now.mono < *next_) return;
   switch (state_) {
@@ -89,6 +91,7 @@ void RunSession::OnWake(Clocks now) {
 void RunSession::OnResponse(const Response& response, Clocks now) {
   if (!Owns(response.id)) return;
   request_ = 0;
+  told_ = now;
   stamp_.Observe(response.date, response.received_at);
   Take(std::exchange(asked_, Asked::kNothing), response, now);
   // Else the next wake would tell, which counts on a clock that stands still in a suspended

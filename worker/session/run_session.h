@@ -170,6 +170,7 @@ class RunSession {
   ServerTime claimed_stamp_{};
   Cadence cadence_{};
   HeartbeatSource source_{HeartbeatSource::kStatus};
+  Clocks told_{};          // when it was last woken or answered
   Clocks accepted_{};      // when the last accepted heartbeat, or the claim, was sent
   bool must_beat_{false};  // a status heartbeat is needed whatever the source and the liveness
   bool counts_{false};     // the heartbeat that is under way differs enough from the claim
