@@ -46,7 +46,9 @@ std::string Unknown(const CLI::App& app) {
 }
 
 int Usage(const CLI::App& app, const CommonFlags& flags, const CLI::ParseError& error) {
-  std::string text = Unknown(app);
+  const bool unknown = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr ||
+                       app.get_subcommands().empty();
+  std::string text = unknown ? Unknown(app) : "";
   if (text.empty()) text = error.what();
   std::replace(text.begin(), text.end(), '\n', ' ');
   return Tool(flags).FailUsage(text + " (see --help)");

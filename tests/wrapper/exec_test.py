@@ -42,7 +42,7 @@ def test_what_can_not_be_run_claims_nothing(bench, command, code):
 def test_signals_reach_the_whole_process_group(bench, name):
     bench.create()
     trap = f"trap 'echo child {name}; exit 7' {name}"
-    wrapper = bench.begun(script=f"sh -c \"{trap}; echo inner; while :; do sleep 0.1; done\" & {trap}; wait; wait")
+    wrapper = bench.begun(script=f"{trap}; sh -c \"{trap}; echo inner; while :; do sleep 0.1; done\" & wait; wait")
     wrapper.said("inner")
     wrapper.signal(getattr(signal, "SIG" + name))
     assert wrapper.wait() == 7
