@@ -24,6 +24,7 @@ void AddCommands(const CommandLine& line) {
   AddComplete(line);
   AddCreate(line);
   AddList(line);
+  AddExplain(line);
 }
 
 // What nothing has taken of the command line, if anything: the library's own words don't name it.
