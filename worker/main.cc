@@ -25,6 +25,7 @@ void AddCommands(const CommandLine& line) {
   AddCreate(line);
   AddList(line);
   AddExplain(line);
+  AddRetry(line);
 }
 
 // What nothing has taken of the command line, if anything: the library's own words don't name it.
