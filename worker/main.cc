@@ -26,6 +26,7 @@ void AddCommands(const CommandLine& line) {
   AddList(line);
   AddExplain(line);
   AddRetry(line);
+  AddTop(line);
 }
 
 // What nothing has taken of the command line, if anything: the library's own words don't name it.

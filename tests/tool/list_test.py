@@ -135,7 +135,7 @@ def test_a_bad_selector_is_the_servers_to_refuse(place):
     assert done.returncode == 1 and done.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("command", [["list"], ["list", "-w"]])
+@pytest.mark.parametrize("command", [["list"], ["list", "-w"], ["top", "--once"]])
 def test_a_missing_right_is_77(place, command):
     gate = place.gate()
     gate.refuse(403, 'User "x" cannot list resource "jobruns"')
@@ -143,7 +143,7 @@ def test_a_missing_right_is_77(place, command):
     assert done.returncode == 77 and "cannot list" in done.stderr and done.stdout == ""
 
 
-@pytest.mark.parametrize("command", [["list"], ["list", "-w"]])
+@pytest.mark.parametrize("command", [["list"], ["list", "-w"], ["top", "--once"], ["explain", "a"], ["retry", "a"]])
 def test_a_server_that_is_away_is_69(place, command):
     gate = place.gate()
     gate.close()
