@@ -27,6 +27,7 @@ void AddCommands(const CommandLine& line) {
   AddExplain(line);
   AddRetry(line);
   AddTop(line);
+  AddCompletion(line);
 }
 
 // What nothing has taken of the command line, if anything: the library's own words don't name it.
