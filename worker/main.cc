@@ -23,6 +23,11 @@ void AddCommands(const CommandLine& line) {
   AddBeat(line);
   AddComplete(line);
   AddCreate(line);
+  AddList(line);
+  AddExplain(line);
+  AddRetry(line);
+  AddTop(line);
+  AddCompletion(line);
 }
 
 // What nothing has taken of the command line, if anything: the library's own words don't name it.
@@ -54,6 +59,16 @@ int Usage(const CLI::App& app, const CommonFlags& flags, const CLI::ParseError& 
   return Tool(flags).FailUsage(text + " (see --help)");
 }
 
+// What is wrong with --output, for the command that was chosen.
+std::string MistakeIn(const CommonFlags& flags) {
+  std::string known;
+  for (const std::string& output : flags.outputs) {
+    if (output == flags.output) return "";
+    known += (known.empty() ? "" : ", ") + output;
+  }
+  return "--output: expected one of " + known + ", found " + ShownText(flags.output);
+}
+
 int Main(int argc, const char* const* argv) {
   const std::string_view called(argc > 0 ? argv[0] : "");
   const bool plugin = called.ends_with("kubectl-jobrun");
@@ -77,6 +92,9 @@ int Main(int argc, const char* const* argv) {
     return kToolDone;
   } catch (const CLI::ParseError& error) {
     return Usage(app, flags, error);
+  }
+  if (const std::string mistake = MistakeIn(flags); !mistake.empty()) {
+    return Tool(flags).FailUsage(mistake);
   }
   Tool tool(flags);
   return chosen(tool);

@@ -24,7 +24,7 @@ LAYERS = {
     # The folders of worker/: never the engine.
     'session': ['base', 'model', 'wire', 'watch'],
     'process': ['base'],
-    'cli': ['base', 'model', 'wire', 'watch', 'kube', 'session', 'process'],
+    'cli': ['base', 'model', 'wire', 'verdict', 'watch', 'kube', 'session', 'process'],
 }
 # Where a library may be seen at all.
 LIBRARIES = {

@@ -3,6 +3,7 @@
 #include <sys/random.h>
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstdint>
@@ -168,6 +169,11 @@ Result<Json> MakeRun(const NewRunFlags& flags, const std::string& name_space) {
   if (TextAt(run["metadata"], "namespace").empty()) run["metadata"]["namespace"] = name_space;
   Name(run["metadata"], TextAt(run["spec"], "lane"));
   return run;
+}
+
+std::string RandomName(std::string stem) {
+  stem.resize(std::min(stem.size(), kObjectNameMax - kRandomDigits - 1));
+  return stem + '-' + RandomDigits();
 }
 
 CreatedRun CreateRun(Tool& tool, ApiClient& api, const NewRunFlags& flags) {

@@ -25,6 +25,9 @@ struct NewRunFlags {
 [[nodiscard]] Result<nlohmann::json> MakeRun(const NewRunFlags& flags,
                                              const std::string& name_space);
 
+// A name that nobody else chooses: `stem`, '-' and ten random digits.
+[[nodiscard]] std::string RandomName(std::string stem);
+
 // Creates it; an answer that was lost is asked for again. Failures are told.
 struct CreatedRun {
   int code{0};  // of the command, when there is no run

@@ -35,8 +35,10 @@ Tool::Tool(CommonFlags flags) : flags_(std::move(flags)), log_(std::make_unique<
 
 Result<ApiClient*> Tool::Api() {
   if (api_ != nullptr) return api_.get();
-  auto credentials = FindCredentials(
-      {.kubeconfig = flags_.kubeconfig, .context = flags_.context, .environment = ReadEnvironment});
+  auto credentials = FindCredentials({.kubeconfig = flags_.kubeconfig,
+                                      .context = flags_.context,
+                                      .insecure_skip_tls_verify = flags_.insecure,
+                                      .environment = ReadEnvironment});
   if (!credentials) return credentials.error();
   for (const std::string& warning : credentials->warnings) {
     log_->Write({LogLevel::kWarn, "credentials", {{"warning", warning}}});

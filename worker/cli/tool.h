@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "controller/base/log.h"
 #include "controller/kube/event_loop.h"
@@ -23,6 +24,7 @@ struct CommonFlags {
   std::string name_space{};  // empty: that of the credentials, else "default"
   bool insecure{false};
   std::string output{"text"};  // how failures are told: "json" keeps them machine-readable
+  std::vector<std::string> outputs{"text", "json"};  // that the chosen command knows
 };
 
 // A run as people name it: NAME, or NAMESPACE/NAME.
@@ -78,5 +80,10 @@ void AddWork(const CommandLine& line);
 void AddBeat(const CommandLine& line);
 void AddComplete(const CommandLine& line);
 void AddCreate(const CommandLine& line);
+void AddList(const CommandLine& line);
+void AddExplain(const CommandLine& line);
+void AddRetry(const CommandLine& line);
+void AddTop(const CommandLine& line);
+void AddCompletion(const CommandLine& line);
 
 }  // namespace jobrun
