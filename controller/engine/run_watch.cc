@@ -52,9 +52,7 @@ void RunWatch::OnListing() {
 // Whatever the complete list did not have is gone.
 void RunWatch::OnReplaced() {
   TheCore().store.ForEach([this](Slot slot, const RunRecord& record) {
-    if (record.scope != index_ || record.epoch == Epoch()) return;
-    deleted_.Note(record.uid);
-    reaper_.Forget(slot);
+    if (record.scope == index_ && record.epoch != Epoch()) reaper_.Forget(slot);
   });
   if (TheCore().runs_synced[index_]) return;
   TheCore().runs_synced[index_] = true;

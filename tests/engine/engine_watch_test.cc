@@ -114,15 +114,6 @@ TEST(EngineWatchTest, NorByOneThatTheDeletionHasOvertaken) {
   EXPECT_EQ(engine.Scrape().runs, 0U);
 }
 
-TEST(EngineWatchTest, NorOneThatAListNoLongerHad) {
-  EngineHarness engine;
-  engine.Sync({Beating("a")});
-  engine.CutStream(410);
-  engine.Sync({});
-  engine.Watch(Beating("a"), "MODIFIED");
-  EXPECT_EQ(engine.Scrape().runs, 0U);
-}
-
 TEST(EngineWatchTest, ButByAListItIs) {
   EngineHarness engine;
   engine.Sync({Beating("a")});

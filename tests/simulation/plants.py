@@ -108,7 +108,7 @@ PLANTS = [
      'if (!continue_token_.empty()) {\n    RequestPage();',
      'if (!continue_token_.empty()) {\n    if (PLANTED) host_.OnReplaced();\n    RequestPage();'),
     ('relist-keeps-the-dead', 'engine/run_watch.cc',
-     'if (record.scope != index_ || record.epoch == Epoch()) return;', 'if (PLANTED || record.scope != index_ || record.epoch == Epoch()) return;'),
+     'if (record.scope == index_ && record.epoch != Epoch())', 'if (!PLANTED && record.scope == index_ && record.epoch != Epoch())'),
     ('old-events-undo-newer-reads', 'engine/intake.cc',
      'const bool old_news = run.resource_version < record.resource_version;',
      'const bool old_news = run.resource_version < record.resource_version && !PLANTED;'),
