@@ -161,8 +161,8 @@ void Job::Drain() {
 void Job::CheckChild() {
   const std::optional<int> status = child_ == 0 ? std::nullopt : StatusIfEnded(child_);
   if (!status) return;
-  // What must stop stops with all that it has started.
-  if (stop_ != StopCause::kNone) SignalGroup(child_, SIGKILL);
+  // What must stop stops with all that it has started. Work that is handed back ends as it likes.
+  if (stop_ > StopCause::kDrained) SignalGroup(child_, SIGKILL);
   Reap(child_);
   child_ = 0;
   if (pipe_readable_ != nullptr) ReadProgress();
