@@ -93,14 +93,7 @@ void RunSession::OnResponse(const Response& response, Clocks now) {
   request_ = 0;
   told_ = now;
   stamp_.Observe(response.date, response.received_at);
-  Take(std::exchange(asked_, Asked::kNothing), response, now);
-  // Else the next wake would tell, which counts on a clock that stands still in a suspended
-  // machine.
-  if (Working()) CheckCutOff(now);
-}
-
-void RunSession::Take(Asked asked, const Response& response, Clocks now) {
-  switch (asked) {
+  switch (std::exchange(asked_, Asked::kNothing)) {
     case Asked::kRead:
       return OnRead(response, now);
     case Asked::kClaim:

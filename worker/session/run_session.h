@@ -116,7 +116,6 @@ class RunSession {
   enum class Asked : std::uint8_t { kNothing, kRead, kClaim, kBeat, kLook, kEnd };
 
   // run_session.cc: the claim, the heartbeats
-  void Take(Asked asked, const Response& response, Clocks now);
   void Read(Clocks now);
   void SendClaim(Clocks now);
   void OnRead(const Response& response, Clocks now);
