@@ -194,8 +194,7 @@ TEST(BeatsTest, TheTimerStopsOnSuccessAndOnFailure) {
     harness.Pass(1min);
     harness.EndWork(status);
     harness.Pass(1s);
-    ASSERT_TRUE(harness.over);
-    EXPECT_EQ(harness.over->end, SessionEnd::kReported);
+    EXPECT_EQ(harness.Over().end, SessionEnd::kReported);
     EXPECT_EQ(harness.session.NextWake(), std::nullopt);
     const std::size_t sent = harness.sent.size();
     harness.Progress("late");
@@ -214,7 +213,7 @@ TEST(BeatsTest, TheAnswerToOneThatWasUnderWayAtTheEndChangesNothing) {
   ASSERT_EQ(harness.sent.back().status, -1);
   harness.EndWork(0);
   harness.Pass(1min);
-  EXPECT_EQ(harness.over->end, SessionEnd::kReported);
+  EXPECT_EQ(harness.Over().end, SessionEnd::kReported);
   EXPECT_EQ(harness.server.Phase(), "Succeeded");
   EXPECT_EQ(harness.sent.size(), 4U);
 }

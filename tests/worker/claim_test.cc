@@ -14,8 +14,7 @@ SessionOver Refused(SessionHarness& harness) {
   harness.Pass(5min);
   EXPECT_FALSE(harness.claimed);
   EXPECT_EQ(harness.session.NextWake(), std::nullopt);
-  EXPECT_TRUE(harness.over);
-  return harness.over.value_or(SessionOver{});
+  return harness.Over();
 }
 void FromWatch(SessionHarness& harness) {
   harness.session.Start(*ParseUid(harness.server.UidText()), harness.server.Version(), harness.now);
@@ -134,9 +133,8 @@ TEST(ClaimTest, ThatIsLostToAFasterWorkerSaysToWhom) {
   harness.PassUntilSent(2);
   ClaimBy(harness, "w2");
   harness.Pass(1s);
-  ASSERT_TRUE(harness.over);
-  EXPECT_EQ(harness.over->end, SessionEnd::kTaken);
-  EXPECT_EQ(harness.over->text, "ns/a is claimed by w2 since 2026-11-22T11:00:00.000000Z");
+  EXPECT_EQ(harness.Over().end, SessionEnd::kTaken);
+  EXPECT_EQ(harness.Over().text, "ns/a is claimed by w2 since 2026-11-22T11:00:00.000000Z");
 }
 
 TEST(ClaimTest, OfARunThatIsOverSaysHowAndSinceWhen) {
@@ -208,8 +206,7 @@ TEST(ClaimTest, IsGivenUpWhenNothingUsableIsHeardForItsTime) {
     harness.Pass(24s);
     EXPECT_FALSE(harness.over) << "tries as long as it may";
     harness.Pass(7s);
-    ASSERT_TRUE(harness.over);
-    EXPECT_EQ(harness.over->end, SessionEnd::kUnreachable);
+    EXPECT_EQ(harness.Over().end, SessionEnd::kUnreachable);
     EXPECT_LE(harness.sent.size(), 31U) << "with a pause between two tries";
     EXPECT_LE(harness.sent.back().at.boot - start, 30s);
   }
@@ -240,8 +237,7 @@ TEST(ClaimTest, FromAWatchThatIsLostTakesOneRequestToo) {
   FromWatch(harness);
   ClaimBy(harness, "w2");
   harness.Pass(1min);
-  ASSERT_TRUE(harness.over);
-  EXPECT_EQ(harness.over->end, SessionEnd::kTaken);
+  EXPECT_EQ(harness.Over().end, SessionEnd::kTaken);
   EXPECT_EQ(harness.sent.size(), 1U);
 }
 
@@ -265,9 +261,8 @@ TEST(ClaimTest, FromAWatchIsNotTriedOnANewRunOfTheSameName) {
   harness.server.Delete();
   harness.server.Create({{"lane", "other"}});
   harness.Pass(1min);
-  ASSERT_TRUE(harness.over);
-  EXPECT_EQ(harness.over->end, SessionEnd::kNotFound);
-  EXPECT_EQ(harness.over->text, "ns/a is another run by now");
+  EXPECT_EQ(harness.Over().end, SessionEnd::kNotFound);
+  EXPECT_EQ(harness.Over().text, "ns/a is another run by now");
   EXPECT_EQ(harness.Writes().size(), 1U);
 }
 

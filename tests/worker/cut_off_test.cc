@@ -83,7 +83,7 @@ TEST(CutOffTest, ItBeatsOnWhileTheWorkStopsAndThenHandsBack) {
   EXPECT_EQ(harness.stops.size(), 1U) << "not again";
   harness.EndWork(143, StopCause::kCutOff);
   harness.Pass(1s);
-  EXPECT_EQ(harness.over->end, SessionEnd::kReported);
+  EXPECT_EQ(harness.Over().end, SessionEnd::kReported);
   EXPECT_EQ(harness.server.Status("reason"), "HandedBack");
   EXPECT_EQ(harness.server.Status("exitCode"), "");
 }

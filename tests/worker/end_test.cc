@@ -20,10 +20,7 @@ struct Ended : SessionHarness {
   [[nodiscard]] std::vector<Sent> Since() const {
     return {sent.begin() + static_cast<std::ptrdiff_t>(before), sent.end()};
   }
-  [[nodiscard]] SessionEnd End() const {
-    EXPECT_TRUE(over);
-    return over.value_or(SessionOver{}).end;
-  }
+  [[nodiscard]] SessionEnd End() const { return Over().end; }
   std::size_t before{0};
 };
 
@@ -32,7 +29,7 @@ TEST(EndTest, IsOneWriteWithExitCodePhaseAndTimes) {
   harness.EndWork(0);
   harness.Pass(1s);
   EXPECT_EQ(harness.End(), SessionEnd::kReported);
-  EXPECT_EQ(harness.over->text, "");
+  EXPECT_EQ(harness.Over().text, "");
   EXPECT_EQ(harness.Since().size(), 1U);
   EXPECT_EQ(harness.server.Phase(), "Succeeded");
   EXPECT_EQ(harness.server.Status("exitCode"), "0");
@@ -99,7 +96,7 @@ TEST(EndTest, ThatCantBeReportedIsGivenUpAfterItsTimeAndNotBefore) {
     harness.Pass(8s);
     EXPECT_EQ(harness.End(), SessionEnd::kUnreported);
     EXPECT_LE(harness.Since().size(), 61U);
-    EXPECT_TRUE(harness.over->text.starts_with("ns/a: its end could not be reported: "));
+    EXPECT_TRUE(harness.Over().text.starts_with("ns/a: its end could not be reported: "));
     EXPECT_EQ(harness.session.NextWake(), std::nullopt);
   }
 }
@@ -120,7 +117,7 @@ TEST(EndTest, OfARunThatWasGivenUpMeanwhileIsTheFence) {
   harness.EndWork(0);
   harness.Pass(1s);
   EXPECT_EQ(harness.End(), SessionEnd::kFenced);
-  EXPECT_EQ(harness.over->text, "ns/a is Stuck (HeartbeatTimeout)");
+  EXPECT_EQ(harness.Over().text, "ns/a is Stuck (HeartbeatTimeout)");
   EXPECT_EQ(harness.server.Phase(), "Stuck");
 }
 
@@ -130,7 +127,7 @@ TEST(EndTest, OfARunThatIsGoneIsTheFence) {
   harness.EndWork(0);
   harness.Pass(1s);
   EXPECT_EQ(harness.End(), SessionEnd::kFenced);
-  EXPECT_EQ(harness.over->text, "ns/a is gone");
+  EXPECT_EQ(harness.Over().text, "ns/a is gone");
 }
 
 TEST(EndTest, OfARunThatIsGoneByTheLookIsTheFence) {
@@ -156,7 +153,7 @@ TEST(EndTest, NeverHitsANewRunOfTheSameName) {
     harness.EndWork(0);
     harness.Pass(1s);
     EXPECT_EQ(harness.End(), SessionEnd::kFenced);
-    EXPECT_EQ(harness.over->text, "ns/a is another run by now");
+    EXPECT_EQ(harness.Over().text, "ns/a is another run by now");
     EXPECT_EQ(harness.server.Phase(), phase);
   }
 }
@@ -169,7 +166,7 @@ TEST(EndTest, RefusedWhileTheRunIsOursIsTriedUntilItsTimeIsOver) {
   EXPECT_FALSE(harness.over);
   harness.Pass(15s);
   EXPECT_EQ(harness.End(), SessionEnd::kUnreported);
-  EXPECT_EQ(harness.over->text, "ns/a: its end could not be reported: no");
+  EXPECT_EQ(harness.Over().text, "ns/a: its end could not be reported: no");
 }
 
 TEST(EndTest, RefusedAndThenTakenIsReported) {
@@ -188,7 +185,7 @@ TEST(EndTest, WithAGateUnmetOnlyTheExitIsRecorded) {
   harness.EndWork(0);
   harness.Pass(1min);
   EXPECT_EQ(harness.End(), SessionEnd::kReported);
-  EXPECT_EQ(harness.over->text, "ns/a: the controller completes it once its gates are met");
+  EXPECT_EQ(harness.Over().text, "ns/a: the controller completes it once its gates are met");
   EXPECT_EQ(harness.server.Phase(), "Running");
   EXPECT_EQ(harness.server.Status("exitCode"), "0");
   EXPECT_EQ(harness.server.Status("completionTime"), "");

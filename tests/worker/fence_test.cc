@@ -37,9 +37,8 @@ class FenceTest : public ::testing::Test {
     harness.Pass(10min);
     EXPECT_EQ(harness.sent.size(), sent);
     EXPECT_EQ(harness.server.Version(), version);
-    ASSERT_TRUE(harness.over);
-    EXPECT_EQ(harness.over->end, SessionEnd::kFenced);
-    EXPECT_EQ(harness.over->text, why);
+    EXPECT_EQ(harness.Over().end, SessionEnd::kFenced);
+    EXPECT_EQ(harness.Over().text, why);
   }
 
   SessionHarness harness{};
@@ -81,6 +80,15 @@ TEST_F(FenceTest, ANewRunOfTheSameNameThatTheSameWorkerHas) {
   EXPECT_EQ(harness.server.Status("lastHeartbeatAt"), "");
 }
 
+// Brought back from a backup, status and all.
+TEST_F(FenceTest, ANewRunOfTheSameNameWithTheSameClaim) {
+  const RunServer::Object status = harness.server.Run()["status"];
+  harness.server.Delete();
+  harness.server.Create();
+  harness.server.Write(status);
+  ExpectFenced("ns/a is another run by now");
+}
+
 TEST_F(FenceTest, IsSeenThoughTheLookHasToBeMadeAnew) {
   harness.server.Write({{"phase", "Stuck"}});
   harness.PassUntilSent(harness.sent.size() + 1);
@@ -93,9 +101,8 @@ TEST_F(FenceTest, WorkOfAFencedRunThatEndsItselfIsToldSo) {
   harness.server.Write({{"phase", "Failed"}, {"reason", "DeadlineExceeded"}});
   harness.EndWork(0);
   harness.Pass(1s);
-  ASSERT_TRUE(harness.over);
-  EXPECT_EQ(harness.over->end, SessionEnd::kFenced);
-  EXPECT_EQ(harness.over->text, "ns/a is Failed (DeadlineExceeded)");
+  EXPECT_EQ(harness.Over().end, SessionEnd::kFenced);
+  EXPECT_EQ(harness.Over().text, "ns/a is Failed (DeadlineExceeded)");
 }
 
 TEST_F(FenceTest, ARefusalWhileTheRunIsOursIsNone) {
@@ -138,7 +145,7 @@ TEST_F(FenceTest, CancelledIsToldInTheAnswerToAHeartbeat) {
   EXPECT_GE(harness.Beats().size(), beats + 3) << "it beats until the work has ended";
   harness.EndWork(143, StopCause::kCancelled);
   harness.Pass(1s);
-  EXPECT_EQ(harness.over->end, SessionEnd::kReported);
+  EXPECT_EQ(harness.Over().end, SessionEnd::kReported);
   EXPECT_EQ(harness.server.Phase(), "Failed");
   EXPECT_EQ(harness.server.Status("reason"), "Cancelled");
 }

@@ -126,6 +126,15 @@ TEST(MeansProgressTest, WithoutItForTheWholeTimeoutTheWorkIsAskedToStop) {
   EXPECT_EQ(harness.stops[0].why, "ns/a: no progress was reported for 150 s, its whole timeout");
 }
 
+TEST(MeansProgressTest, WhenNothingGetsThroughThatIsWhatIsSaid) {
+  SessionHarness harness(MeansProgress());
+  harness.Work();
+  harness.outage = kLost;
+  harness.Pass(150s);
+  ASSERT_EQ(harness.Causes(), std::vector{StopCause::kCutOff});
+  EXPECT_EQ(harness.stops[0].why, "ns/a: no heartbeat was accepted for 150 s, its whole timeout");
+}
+
 TEST(MeansProgressTest, ARefusalThatIsOverIsForgotten) {
   SessionHarness harness(MeansProgress());
   harness.Work();

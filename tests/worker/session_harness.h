@@ -124,6 +124,11 @@ class SessionHarness : public SessionHost {
     std::ranges::transform(stops, std::back_inserter(causes), &Stop::cause);
     return causes;
   }
+  // How it came out.
+  [[nodiscard]] SessionOver Over() const {
+    EXPECT_TRUE(over);
+    return over.value_or(SessionOver{.end = SessionEnd::kUnreachable, .text = "not over"});
+  }
   [[nodiscard]] std::size_t Logged(LogLevel level) const {
     return static_cast<std::size_t>(std::ranges::count(logs, level, &LogLine::level));
   }
