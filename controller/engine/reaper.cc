@@ -64,7 +64,7 @@ void Reaper::OnRunsKnown(std::uint8_t scope) {
 // ---- judging ----
 
 // How many others are silent too can't be told before they are known.
-bool Reaper::IsToldApart(const RunRecord& record, Reason reason) const {
+bool Reaper::KnowsTheOthers(const RunRecord& record, Reason reason) const {
   return !RestsOnSilence(reason) || core_.runs_synced.at(record.scope);
 }
 
@@ -75,7 +75,7 @@ void Reaper::Judge(Slot slot) {
   const Decision decision = Decide(run, core_.now);
   if (const auto* reap = std::get_if<Reap>(&decision)) {
     // One that stands by judges all when it comes to lead.
-    if (!core_.leading || !IsToldApart(record, reap->reason)) return;
+    if (!core_.leading || !KnowsTheOthers(record, reap->reason)) return;
     if (GateShut(slot, *reap)) return;
     record.queued = true;
     queue_.Push(record.name_space, {slot, core_.now.mono});

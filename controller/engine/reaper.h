@@ -138,7 +138,7 @@ class Reaper {
   void Report(const Flight& flight, const Response& response);
   void LogRefusal(const Flight& flight, const Response& response, const std::string& detail);
 
-  [[nodiscard]] bool IsToldApart(const RunRecord& record, Reason reason) const;
+  [[nodiscard]] bool KnowsTheOthers(const RunRecord& record, Reason reason) const;
   [[nodiscard]] bool WantsStart(const RunRecord& record) const;
   [[nodiscard]] bool WantsVisit(Slot slot) const;
   [[nodiscard]] std::string_view CauseOf(const RunRecord& record, Reason reason) const;

@@ -45,7 +45,7 @@ StreamId RunWatch::Open(OpenStream stream) {
 
 // What a list has is there, also where a backup of the store has brought it back.
 void RunWatch::OnListing() {
-  deleted_.Clear();
+  deletions_.Clear();
   CollectionWatch::OnListing();
 }
 
@@ -77,15 +77,15 @@ void RunWatch::OnEvent(const Event& event, bool initial) {
     OnDeleted(event);
     return;
   }
-  // Told again, or overtaken by the news of its deletion.
-  if (!deleted_.Empty() && deleted_.Has(event.run.uid)) return;
+  // Told again, or too late.
+  if (deletions_.Overtook(event.run.uid, event.run.resource_version)) return;
   const Source source = initial ? Source::kList : Source::kWatch;
   reaper_.OnSeen(intake_.Observe(event.run, source, index_, Epoch()), event.run);
 }
 
 // The event carries the last state, which may show a verdict of ours for the first time.
 void RunWatch::OnDeleted(const Event& event) {
-  deleted_.Note(event.run.uid);
+  deletions_.Note(event.run.uid, event.run.resource_version);
   Store& store = TheCore().store;
   const Slot slot = store.Find(event.run.uid);
   if (slot == kNoSlot) return;

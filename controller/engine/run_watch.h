@@ -7,7 +7,7 @@
 #include "controller/engine/collection_watch.h"
 #include "controller/engine/intake.h"
 #include "controller/engine/reaper.h"
-#include "controller/engine/recent_uids.h"
+#include "controller/engine/recent_deletions.h"
 
 namespace jobrun {
 
@@ -38,7 +38,7 @@ class RunWatch final : public CollectionWatch {
   Intake& intake_;
   Reaper& reaper_;
   std::uint8_t index_;
-  RecentUids deleted_{};
+  RecentDeletions deletions_{};
   std::array<std::uint64_t, 6> events_by_type_{};
 };
 

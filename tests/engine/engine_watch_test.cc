@@ -114,6 +114,29 @@ TEST(EngineWatchTest, NorByOneThatTheDeletionHasOvertaken) {
   EXPECT_EQ(engine.Scrape().runs, 0U);
 }
 
+// Out of a selector's sight is DELETED to the watch, and the run is still there.
+TEST(EngineWatchTest, ARunThatComesBackIntoTheSelectorIsJudgedAgain) {
+  EngineHarness engine;
+  engine.Sync({Beating("a")});
+  engine.Watch(Beating("a").Version(60), "DELETED");
+  engine.Watch(Beating("a").Version(61), "ADDED");
+  EXPECT_EQ(engine.Scrape().runs, 1U);
+  engine.Pass(200s);
+  EXPECT_EQ(engine.Requests().size(), 1U) << "its silence is noticed";
+}
+
+TEST(EngineWatchTest, AnOldEventDoesNotHideWhatComesBackLater) {
+  EngineHarness engine;
+  engine.Sync({Beating("a")});
+  engine.Watch(Beating("a").Version(60), "DELETED");
+  engine.Watch(Beating("a").Version(59), "MODIFIED");
+  EXPECT_EQ(engine.Scrape().runs, 0U);
+  engine.Watch(Beating("a").Version(61), "ADDED");
+  engine.Watch(Beating("a").Version(62), "DELETED");
+  engine.Watch(Beating("a").Version(61), "ADDED");
+  EXPECT_EQ(engine.Scrape().runs, 0U) << "the later deletion counts";
+}
+
 TEST(EngineWatchTest, ButByAListItIs) {
   EngineHarness engine;
   engine.Sync({Beating("a")});
