@@ -53,14 +53,16 @@ class EngineHarness {
   }
 
   // The first sync, as a WatchList.
+  static constexpr std::string_view kInitialEventsEnd =
+      R"({"type":"BOOKMARK","object":{"kind":"JobRun","metadata":{"resourceVersion":"100","annotations":{"k8s.io/initial-events-end":"true"}}}})";
   void Sync(const std::vector<RunText>& runs) {
     Opened();
     std::vector<std::string> lines;
     for (const RunText& run : runs) lines.push_back(run.Line("ADDED"));
-    lines.push_back(
-        R"({"type":"BOOKMARK","object":{"kind":"JobRun","metadata":{"resourceVersion":"100","annotations":{"k8s.io/initial-events-end":"true"}}}})");
+    lines.emplace_back(kInitialEventsEnd);
     Lines(lines);
   }
+  void EndInitialEvents() { Lines({std::string(kInitialEventsEnd)}); }
   void Opened() {
     Give(StreamOpened{
         .id = stream_, .date = ServerNow(), .sent_at = clocks_.mono, .received_at = clocks_.mono});

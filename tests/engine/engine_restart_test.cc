@@ -109,10 +109,21 @@ TEST_F(RestartTest, AStopThatEndedLongBeforeTheStartIsOver) {
 }
 
 // A leader that starts learns of the runs one by one.
+// The list comes in two parts, of which the first is too small for the breaker.
 TEST_F(RestartTest, NobodyIsGivenUpBeforeItIsKnownWhoElseIsSilent) {
-  std::vector<RunText> runs;
-  for (int i = 0; i < 20; ++i) runs.push_back(SilentFor(2min, "r" + std::to_string(i)));
-  Begin({CanaryBeaten(1s, 1h)}, runs);
+  engine_.SyncCanaries({CanaryBeaten(1s, 1h)});
+  Answered("POST", 201, own_);
+  Answered("PATCH", 200, own_.Claimed().Version(++version_));
+  BeatIsSeen();
+  std::vector<std::string> lines;
+  for (int i = 0; i < 20; ++i) {
+    lines.push_back(SilentFor(2min, "r" + std::to_string(i)).Line("ADDED"));
+  }
+  engine_.Opened();
+  engine_.Lines({lines.begin(), lines.begin() + 9});
+  EXPECT_THAT(Others(), IsEmpty());
+  engine_.Lines({lines.begin() + 9, lines.end()});
+  engine_.EndInitialEvents();
   EXPECT_THAT(Others(), IsEmpty());
   EXPECT_EQ(engine_.Suppressed(Suppression::kBreaker), 20);
 }
