@@ -255,6 +255,7 @@ Key FileKeys(Settings& settings) {
        ThresholdKeys("defaults", settings.defaults), RateLimitKeys(settings.rate_limit),
        GraceKeys(settings.grace), BreakerKeys(settings.breaker), ExecutorKeys(settings.executors),
        Section("canary", {WholeSeconds("periodSeconds", 1, 60, settings.canary.period)}),
+       Section("watch", {WholeSeconds("relistSeconds", 10, 86400, settings.watch.relist)}),
        LeaderElectionKeys(settings.election)});
 }
 

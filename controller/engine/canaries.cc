@@ -46,6 +46,8 @@ class Canaries::Watch final : public CollectionWatch {
 
  private:
   void OnReplaced() override { canaries_.OnListed(Epoch()); }
+  // Each beat tells anew how it is.
+  std::optional<Nanos> ListAgainAfter() const override { return std::nullopt; }
   void OnEvent(const Event& event, bool initial) override {
     if (event.type == EventType::kInvalid || !IsCanary(event.run.lane, event.run.name)) return;
     canaries_.OnEvent(event, initial, Epoch());

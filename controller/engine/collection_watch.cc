@@ -1,5 +1,6 @@
 #include "controller/engine/collection_watch.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace jobrun {
@@ -8,6 +9,9 @@ namespace {
 // A lasting trouble is said once a minute, and so is one that comes and goes: after the first
 // recovery, which is said at once, a line a minute tells how things are.
 constexpr Nanos kProblemRepeat = std::chrono::minutes(1);
+// To list a run costs some 4 us of CPU: a ten-thousandth of a core, where there are many of them.
+constexpr Nanos kRelistPerRun = std::chrono::milliseconds(36);
+constexpr Nanos kRelistForManyMax = std::chrono::hours(1);
 
 }  // namespace
 
@@ -55,6 +59,12 @@ StreamId CollectionWatch::Open(OpenStream stream) {
 }
 
 void CollectionWatch::Close(StreamId stream) { core_.Emit(CloseStream{stream}); }
+
+std::optional<Nanos> CollectionWatch::ListAgainAfter() const {
+  const auto runs = static_cast<std::int64_t>(core_.store.Size());
+  return std::max<Nanos>(core_.settings.watch.relist,
+                         std::min(runs * kRelistPerRun, kRelistForManyMax));
+}
 
 void CollectionWatch::OnProblem(std::string_view problem) {
   problem_ = problem;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -43,6 +44,7 @@ class CollectionWatch : protected ReflectorHost {
   void OnListing() override { ++epoch_; }
   void OnListEnded(ListOutcome) override {}
   void OnStreamEnded(StreamEnd) override {}
+  [[nodiscard]] std::optional<Nanos> ListAgainAfter() const override;
   void OnProblem(std::string_view problem) override;
 
   [[nodiscard]] Core& TheCore() const { return core_; }

@@ -52,7 +52,10 @@ Intake::Seen Intake::Observe(const ObservedRun& run, Source source, std::uint8_t
   }
   const bool old_news = run.resource_version < record.resource_version;
   if (!is_new && old_news && (source != Source::kList || IsTerminal(record.phase))) return {};
-  if (!is_new && run.resource_version == record.resource_version) return {.slot = slot};
+  // What is listed is looked at in any case: a store that was given an old backup gives versions
+  // out again.
+  const bool told_again = run.resource_version == record.resource_version;
+  if (!is_new && told_again && source != Source::kList) return {.slot = slot};
 
   const Phase phase_before = record.phase;
   const bool beaten_before = record.has_beaten;

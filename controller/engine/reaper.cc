@@ -37,6 +37,7 @@ Reaper::Reaper(const Parts& parts)
       outbox_(parts.outbox),
       breaker_(parts.breaker),
       decoder_(parts.decoder),
+      verdicts_(core_.process_id),
       reaps_(core_.settings.rate_limit.reaps_per_second, core_.settings.rate_limit.burst),
       visit_rate_(core_.settings.rate_limit.visits_per_second,
                   core_.settings.rate_limit.visits_per_second) {}
@@ -188,11 +189,8 @@ void Reaper::OnSeen(const Intake::Seen& seen, const ObservedRun& run) {
 void Reaper::Committed(Slot slot, const ObservedRun& run) {
   const auto attempt = attempts_.extract(slot);
   visits_denied_.erase(slot);
-  const std::string& process = core_.process_id;
-  const bool ours = run.verdict_id.size() > process.size() && run.verdict_id.starts_with(process) &&
-                    run.verdict_id[process.size()] == '-';
   const auto reason = ParseReason(run.reason);
-  if (!ours || !reason) return;
+  if (!reason || !verdicts_.See(run.verdict_id)) return;
   const RunRecord& record = core_.store.At(slot);
   const LaneIndex lane = core_.LabelOf(record);
   if (*reason == Reason::kFinalizedByController) {
@@ -302,7 +300,7 @@ std::string_view Reaper::CauseOf(const RunRecord& record, Reason reason) const {
 void Reaper::WriteVerdict(Slot slot, Reason reason, std::string_view foreign_conditions,
                           const Grounds* grounds) {
   const RunRecord& record = core_.store.At(slot);
-  const std::string id = core_.process_id + "-" + std::to_string(++verdicts_);
+  const std::string id = verdicts_.NewId();
   const std::string message = VerdictMessage(core_.SubjectOf(record), reason);
   const ServerInterval& server = core_.now.server;
   std::optional<DecidedRetry> retry;

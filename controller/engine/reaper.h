@@ -16,6 +16,7 @@
 #include "controller/engine/intake.h"
 #include "controller/engine/leases.h"
 #include "controller/engine/outbox.h"
+#include "controller/engine/own_verdicts.h"
 #include "controller/engine/token_bucket.h"
 
 namespace jobrun {
@@ -168,6 +169,7 @@ class Reaper {
   Outbox& outbox_;
   Breaker& breaker_;
   EventDecoder& decoder_;
+  OwnVerdicts verdicts_;
   TokenBucket reaps_;
   TokenBucket visit_rate_;
   FairQueue queue_;
@@ -175,9 +177,8 @@ class Reaper {
   std::unordered_map<RequestId, Flight> in_flight_;
   std::unordered_map<Slot, Attempt> attempts_;
   std::unordered_set<Slot>
-      visits_denied_;          // runs whose first visit lacked a right and is due still
-  std::uint64_t verdicts_{0};  // sequence number of verdictID
-  Mono throttled_until_{};     // the server said "later"
+      visits_denied_;       // runs whose first visit lacked a right and is due still
+  Mono throttled_until_{};  // the server said "later"
   bool stopping_{false};
   std::string problem_;  // a missing right; empty when nothing waits to be read or written
   Right problem_of_{};   // the one that is missing

@@ -46,11 +46,45 @@ StreamId RunWatch::Open(OpenStream stream) {
 // What a list has is there, also where a backup of the store has brought it back.
 void RunWatch::OnListing() {
   deletions_.Clear();
+  undone_.clear();
   CollectionWatch::OnListing();
+}
+
+// That a run is over is not taken back by a list that may only have been made before it ended.
+void RunWatch::NoteUndone(const ObservedRun& run) {
+  const Store& store = TheCore().store;
+  const Slot slot = store.Find(run.uid);
+  if (slot == kNoSlot || !IsTerminal(store.At(slot).phase)) return;
+  if (run.resource_version < store.At(slot).resource_version) undone_.push_back(run.uid);
+}
+
+// One made after that, though, proves that the store was given an old backup: these runs are to be
+// seen with new eyes. True when there are any.
+bool RunWatch::ForgetUndone() {
+  Store& store = TheCore().store;
+  std::size_t forgotten = 0;
+  for (const Uid& uid : undone_) {
+    const Slot slot = store.Find(uid);
+    if (slot == kNoSlot || store.At(slot).resource_version > Machine().ListedVersion()) continue;
+    reaper_.Forget(slot);
+    ++forgotten;
+  }
+  undone_.clear();
+  if (forgotten == 0) return false;
+  TheCore().Emit(LogLine{LogLevel::kWarn,
+                         "the API server's store has gone back to older versions of runs; they are "
+                         "listed again",
+                         {{"runs", std::to_string(forgotten)}}});
+  return true;
+}
+
+std::optional<Nanos> RunWatch::ListAgainAfter() const {
+  return went_back_ ? Nanos::zero() : CollectionWatch::ListAgainAfter();
 }
 
 // Whatever the complete list did not have is gone.
 void RunWatch::OnReplaced() {
+  went_back_ = ForgetUndone();
   TheCore().store.ForEach([this](Slot slot, const RunRecord& record) {
     if (record.scope == index_ && record.epoch != Epoch()) reaper_.Forget(slot);
   });
@@ -77,10 +111,18 @@ void RunWatch::OnEvent(const Event& event, bool initial) {
     OnDeleted(event);
     return;
   }
-  // Told again, or too late.
-  if (deletions_.Overtook(event.run.uid, event.run.resource_version)) return;
+  if (IsOfThePast(event, initial)) return;
+  if (initial) NoteUndone(event.run);
   const Source source = initial ? Source::kList : Source::kWatch;
   reaper_.OnSeen(intake_.Observe(event.run, source, index_, Epoch()), event.run);
+}
+
+// Told again, or too late, of a run that is gone.
+bool RunWatch::IsOfThePast(const Event& event, bool initial) const {
+  const ObservedRun& run = event.run;
+  if (deletions_.Overtook(run.uid, run.resource_version)) return true;
+  if (initial || run.resource_version > Machine().ListedVersion()) return false;
+  return TheCore().store.Find(run.uid) == kNoSlot;
 }
 
 // The event carries the last state, which may show a verdict of ours for the first time.

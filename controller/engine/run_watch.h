@@ -3,6 +3,8 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
+#include <vector>
 
 #include "controller/engine/collection_watch.h"
 #include "controller/engine/intake.h"
@@ -32,13 +34,19 @@ class RunWatch final : public CollectionWatch {
   void OnEvent(const Event& event, bool initial) override;
   void OnListEnded(ListOutcome outcome) override;
   void OnStreamEnded(StreamEnd end) override;
+  [[nodiscard]] std::optional<Nanos> ListAgainAfter() const override;
 
+  [[nodiscard]] bool IsOfThePast(const Event& event, bool initial) const;
   void OnDeleted(const Event& event);
+  void NoteUndone(const ObservedRun& run);
+  [[nodiscard]] bool ForgetUndone();
 
   Intake& intake_;
   Reaper& reaper_;
   std::uint8_t index_;
   RecentDeletions deletions_{};
+  std::vector<Uid> undone_{};  // runs that are over, of which the list tells an older version
+  bool went_back_{false};      // the last list proved that the store was given an old backup
   std::array<std::uint64_t, 6> events_by_type_{};
 };
 

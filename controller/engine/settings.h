@@ -59,6 +59,10 @@ struct CanarySettings {
   Seconds period{2};  // between two beats of a replica's canary
 };
 
+struct Watching {
+  Seconds relist{600};  // between two complete lists, at least
+};
+
 // client-go's, with its defaults.
 struct LeaderElection {
   Seconds lease{15};           // a lease that was not renewed for so long may be taken
@@ -87,6 +91,7 @@ struct Settings {
   ExecutorChecks executors{};
   BreakerSettings breaker{};
   CanarySettings canary{};
+  Watching watch{};
   LeaderElection election{};
 };
 

@@ -1,6 +1,7 @@
 #include "controller/watch/reflector.h"
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 #include "controller/wire/http_status.h"
@@ -26,6 +27,13 @@ std::string RefusalText(const Response& response) {
   std::string text = DecodeStatus(response.body).message;
   if (text.empty()) text = "the API server answered with HTTP " + std::to_string(response.status);
   return text;
+}
+
+std::uint64_t ReadVersion(std::string_view text) {
+  std::uint64_t version = 0;
+  const char* end = text.data() + text.size();
+  const auto [read, error] = std::from_chars(text.data(), end, version);
+  return error == std::errc() && read == end ? version : 0;
 }
 
 // Whether something may be done without waiting, which it may once in a while; then it counts as
@@ -79,8 +87,7 @@ void Reflector::RequestPage() {
 
 void Reflector::BeginWatch() {
   state_ = State::kWatching;
-  wake_.reset();
-  if (again_) wake_ = Mono::min();
+  ExpectRelist();
   const std::chrono::seconds timeout = DrawTimeout();
   const std::string from = last_event_ == 0 ? version_ : std::to_string(last_event_);
   opened_ = false;
@@ -89,8 +96,9 @@ void Reflector::BeginWatch() {
                         .total_deadline = timeout + options_.watch_slack});
 }
 
-void Reflector::FinishSync(std::string version) {
+void Reflector::FinishSync(std::string version, Mono now) {
   version_ = std::move(version);
+  listed_version_ = ReadVersion(version_);
   last_event_ = 0;
   synced_ = true;
   prefer_pages_ = false;
@@ -99,6 +107,7 @@ void Reflector::FinishSync(std::string version) {
   page_objects_ = options_.page_objects;
   host_.OnReplaced();
   host_.OnListEnded(ListOutcome::kComplete);
+  list_again_ = TimeOfNextList(now);
   Healthy();
 }
 
@@ -126,7 +135,8 @@ void Reflector::OnWake(Mono now) {
     AbandonInitialEvents();
   } else if (state_ == State::kWaiting) {
     Continue(now);
-  } else if (state_ == State::kWatching && std::exchange(again_, false)) {
+  } else if (state_ == State::kWatching) {
+    again_ = false;
     Resync(now);
   }
 }
@@ -186,10 +196,9 @@ void Reflector::Apply(const Event& event, Mono now) {
     return;
   }
   if (event.type == EventType::kBookmark && event.initial_events_end) {
-    wake_.reset();
     state_ = State::kWatching;
-    FinishSync(std::to_string(version));
-    if (again_) wake_ = Mono::min();
+    FinishSync(std::to_string(version), now);
+    ExpectRelist();
   }
 }
 
@@ -297,7 +306,7 @@ void Reflector::OnPage(const Response& response, Mono now) {
     RequestPage();
     return;
   }
-  FinishSync(list_version_);
+  FinishSync(list_version_, now);
   BeginWatch();
 }
 
@@ -322,6 +331,20 @@ void Reflector::OnListRefused(const Response& response, Mono now) {
 std::chrono::seconds Reflector::DrawTimeout() {
   const auto spread = static_cast<std::uint64_t>(options_.watch_timeout.count()) + 1;
   return options_.watch_timeout + std::chrono::seconds(random_.Below(spread));
+}
+
+// Replicas that began together do not list together.
+Mono Reflector::TimeOfNextList(Mono now) {
+  const std::optional<Nanos> after = host_.ListAgainAfter();
+  if (!after) return Mono::max();
+  return now + *after + Nanos(random_.Below(static_cast<std::uint64_t>(after->count()) / 4 + 1));
+}
+
+// Call when it begins to watch: what wakes it is the next list.
+void Reflector::ExpectRelist() {
+  wake_.reset();
+  if (list_again_ != Mono::max()) wake_ = list_again_;
+  if (again_) wake_ = Mono::min();
 }
 
 Mono Reflector::InitialEventsWake(Mono now) const {

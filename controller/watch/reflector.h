@@ -44,6 +44,9 @@ class ReflectorHost {
   virtual void OnEvent(const Event& event, bool initial) = 0;
 
   virtual void OnListEnded(ListOutcome outcome) = 0;
+  // How long after a complete list, at least, everything is to be listed again: an API server may
+  // have lost an event, or may have been given an old backup of its store. Nothing: never.
+  [[nodiscard]] virtual std::optional<Nanos> ListAgainAfter() const = 0;
   virtual void OnStreamEnded(StreamEnd end) = 0;
   // Why it makes no progress; empty: it does again.
   virtual void OnProblem(std::string_view problem) = 0;
@@ -99,6 +102,9 @@ class Reflector {
   // Nothing when it waits only for the network.
   [[nodiscard]] std::optional<Mono> NextWake() const { return wake_; }
   [[nodiscard]] bool Synced() const { return synced_; }
+  // Of the last complete list; 0 before the first, and where it is no number. What the list did not
+  // have was not there then.
+  [[nodiscard]] std::uint64_t ListedVersion() const { return listed_version_; }
   [[nodiscard]] bool Owns(StreamId stream) const { return stream_ == stream && stream != 0; }
   [[nodiscard]] bool OwnsRequest(RequestId request) const {
     return list_request_ == request && request != 0;
@@ -122,7 +128,7 @@ class Reflector {
   void BeginPages();
   void RequestPage();
   void BeginWatch();
-  void FinishSync(std::string version);
+  void FinishSync(std::string version, Mono now);
   void Continue(Mono now);
   void AbandonInitialEvents();
   void Wait(Then then, std::optional<std::chrono::seconds> retry_after, Mono now);
@@ -132,6 +138,8 @@ class Reflector {
   void OnWatchEnded(StreamEnd end, const StreamClosed& closed, Mono now);
   void OnStreamError(const Event& event, Mono now);
   void Apply(const Event& event, Mono now);
+  void ExpectRelist();
+  [[nodiscard]] Mono TimeOfNextList(Mono now);
   [[nodiscard]] std::chrono::seconds DrawTimeout();
   [[nodiscard]] Mono InitialEventsWake(Mono now) const;
   void Troubled(std::string_view doing, const std::string& detail, int status = 0);
@@ -151,11 +159,13 @@ class Reflector {
   std::string continue_token_{};
   std::string list_version_{};
   std::string version_{};  // of the last complete list
+  std::uint64_t listed_version_{0};
   std::uint64_t last_event_{
       0};  // version of the last event since, 0 without one: a watch resumes there
   int page_objects_{0};
   bool synced_{false};
   bool again_{false};               // Resync was asked for while a list was under way
+  Mono list_again_{Mono::max()};    // everything is listed anew then
   bool watch_list_refused_{false};  // the server does not know sendInitialEvents
   bool prefer_pages_{false};        // WatchLists did not come to their end of late
   int watch_lists_failed_{0};       // in a row, without even beginning

@@ -43,7 +43,7 @@ const Refused kRefused[] = {
     {"a key of another world", "kind: ConfigMap\n",
      "c.yaml:1:1: kind: unknown key; expected reaping, defaults, rateLimit, grace, breaker, "
      "executors, "
-     "canary, leaderElection or lanes"},
+     "canary, watch, leaderElection or lanes"},
     {"a slip in a lane", "lanes:\n  etl:\n    deadlineSecond: 5\n",
      "c.yaml:3:5: lanes.etl.deadlineSecond: unknown key; did you mean deadlineSeconds?"},
     {"a slip in a section of a lane", "lanes:\n  etl:\n    heartbeat: {timeout: 5}\n",
@@ -143,6 +143,8 @@ const BadValue kBadGlobals[] = {
      "c.yaml:1:21: breaker.override: expected None, Open or Closed, found Shut"},
     {"executors: {selector: [a]}\n",
      "c.yaml:1:23: executors.selector: expected a text of at most 4096 bytes, found a list of 1"},
+    {"watch: {relistSeconds: 0}\n",
+     "c.yaml:1:24: watch.relistSeconds: expected a whole number from 10 to 86400, found 0"},
     {"canary: {periodSeconds: 0}\n",
      "c.yaml:1:25: canary.periodSeconds: expected a whole number from 1 to 60, found 0"},
     {"leaderElection: {leaseSeconds: 10, renewDeadlineSeconds: 10}\n",

@@ -61,6 +61,7 @@ TEST(ConfigTest, WhatKeepsTheLivingIsRead) {
 breaker: {enabled: false, fraction: 0.7, minRuns: 20, holdSeconds: 60, override: Closed}
 grace: {serverSkewSeconds: 1, intervals: 3}
 canary: {periodSeconds: 5}
+watch: {relistSeconds: 60}
 leaderElection: {leaseSeconds: 60, renewDeadlineSeconds: 40, retrySeconds: 5}
 )")
                             .settings;
@@ -72,6 +73,7 @@ leaderElection: {leaseSeconds: 60, renewDeadlineSeconds: 40, retrySeconds: 5}
   EXPECT_EQ(read.grace.server_skew, Seconds(1));
   EXPECT_EQ(read.grace.intervals, 3);
   EXPECT_EQ(read.canary.period, Seconds(5));
+  EXPECT_EQ(read.watch.relist, Seconds(60));
   EXPECT_EQ(
       read.election,
       (LeaderElection{.lease = Seconds(60), .renew_deadline = Seconds(40), .retry = Seconds(5)}));

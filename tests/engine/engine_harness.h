@@ -40,29 +40,42 @@ class EngineHarness {
   static EngineOptions OptionsWith(Settings settings) {
     EngineOptions options;
     options.process_id = "proc";
-    options.settings = std::move(settings);
+    options.settings = Patient(std::move(settings));
     return options;
+  }
+  // Tests that let an hour pass have no list in mind, unless they say so.
+  static Settings Patient(Settings settings) {
+    if (settings.watch.relist == Watching{}.relist) {
+      settings.watch.relist = std::chrono::hours(24);
+    }
+    return settings;
   }
 
   // ---- what the engine is told ----
 
   void Give(const Input& input) {
     Effects effects;
-    engine_->Step(clocks_, input, effects);
+    if (const auto* loaded = std::get_if<ConfigLoaded>(&input)) {
+      engine_->Step(clocks_, ConfigLoaded{Patient(loaded->settings)}, effects);
+    } else {
+      engine_->Step(clocks_, input, effects);
+    }
     for (Effect& effect : effects) std::visit([this](auto& e) { Note(e); }, effect);
   }
 
-  // The first sync, as a WatchList.
-  static constexpr std::string_view kInitialEventsEnd =
-      R"({"type":"BOOKMARK","object":{"kind":"JobRun","metadata":{"resourceVersion":"100","annotations":{"k8s.io/initial-events-end":"true"}}}})";
-  void Sync(const std::vector<RunText>& runs) {
+  // The first sync, as a WatchList, or a later one.
+  static std::string InitialEventsEnd(std::uint64_t version = 1) {
+    return R"({"type":"BOOKMARK","object":{"kind":"JobRun","metadata":{"resourceVersion":")" +
+           std::to_string(version) + R"(","annotations":{"k8s.io/initial-events-end":"true"}}}})";
+  }
+  void Sync(const std::vector<RunText>& runs, std::uint64_t version = 1) {
     Opened();
     std::vector<std::string> lines;
     for (const RunText& run : runs) lines.push_back(run.Line("ADDED"));
-    lines.emplace_back(kInitialEventsEnd);
+    lines.push_back(InitialEventsEnd(version));
     Lines(lines);
   }
-  void EndInitialEvents() { Lines({std::string(kInitialEventsEnd)}); }
+  void EndInitialEvents() { Lines({InitialEventsEnd()}); }
   void Opened() {
     Give(StreamOpened{
         .id = stream_, .date = ServerNow(), .sent_at = clocks_.mono, .received_at = clocks_.mono});

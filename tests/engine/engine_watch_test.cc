@@ -137,6 +137,81 @@ TEST(EngineWatchTest, AnOldEventDoesNotHideWhatComesBackLater) {
   EXPECT_EQ(engine.Scrape().runs, 0U) << "the later deletion counts";
 }
 
+TEST(EngineWatchTest, NorByOneOlderThanTheListThatDidNotHaveIt) {
+  EngineHarness engine;
+  engine.Sync({Beating("b")}, 100);
+  engine.Watch(Beating("a").Version(100), "ADDED");
+  EXPECT_EQ(engine.Scrape().runs, 1U);
+  engine.Watch(Beating("b").Beat(2).Version(90));
+  engine.Watch(Beating("a").Version(101), "ADDED");
+  EXPECT_EQ(engine.Scrape().runs, 2U);
+}
+
+TEST(EngineWatchTest, WhatTheWatchHasLostTheNextListTells) {
+  Settings settings;
+  settings.watch.relist = Seconds(60);
+  EngineHarness engine(settings);
+  engine.Sync({Beating("a")});
+  engine.Pass(59s);
+  EXPECT_EQ(engine.StreamsOpened(), 1);
+  engine.Pass(16s);  // a quarter more, at random
+  EXPECT_EQ(engine.StreamsOpened(), 2);
+  engine.Sync({Beating("a"), Beating("lost")});
+  EXPECT_EQ(engine.Scrape().runs, 2U);
+  engine.Pass(75s);
+  EXPECT_EQ(engine.StreamsOpened(), 3);
+}
+
+TEST(EngineWatchTest, ManyRunsAreListedAgainLessOften) {
+  Settings settings;
+  settings.watch.relist = Seconds(60);
+  EngineHarness engine(settings);
+  std::vector<RunText> runs;
+  for (int i = 0; i < 2000; ++i) runs.push_back(RunText("r" + std::to_string(i)));
+  engine.Sync(runs);
+  engine.Pass(71s);  // 36 ms for each
+  EXPECT_EQ(engine.StreamsOpened(), 1);
+  engine.Pass(19s);
+  EXPECT_EQ(engine.StreamsOpened(), 2);
+}
+
+// ---- a store that was given an old backup ----
+
+class OldBackupTest : public ::testing::Test {
+ protected:
+  OldBackupTest() {
+    engine_.Sync({run_});
+    engine_.Watch(RunText(run_).Phase("Succeeded").Version(60));
+    engine_.CutStream(410);
+  }
+
+  RunText run_{Beating("a")};
+  EngineHarness engine_{};
+};
+
+TEST_F(OldBackupTest, ARunWhoseEndIsUndoneIsListedAgainAndJudged) {
+  engine_.Sync({run_}, 60);
+  engine_.Pass(0s);
+  EXPECT_EQ(engine_.StreamsOpened(), 3);
+  engine_.Sync({run_}, 60);
+  EXPECT_EQ(engine_.StreamsOpened(), 3);
+  engine_.Pass(150s);
+  EXPECT_EQ(engine_.Requests().size(), 1U);
+}
+
+TEST_F(OldBackupTest, AListFromBeforeTheEndUndoesNothing) {
+  engine_.Sync({run_}, 59);
+  engine_.Pass(500s);
+  EXPECT_EQ(engine_.StreamsOpened(), 2);
+  EXPECT_TRUE(engine_.Requests().empty());
+}
+
+TEST_F(OldBackupTest, ARunWithTheSameVersionAndOtherContentIsSeenAnew) {
+  engine_.Sync({RunText(run_).Version(60)}, 60);
+  engine_.Pass(150s);
+  EXPECT_EQ(engine_.Requests().size(), 1U);
+}
+
 TEST(EngineWatchTest, ButByAListItIs) {
   EngineHarness engine;
   engine.Sync({Beating("a")});

@@ -62,6 +62,15 @@ TEST_F(WriteTest, IsCountedOnceWhetherTheAnswerOrTheWatchComesFirst) {
   EXPECT_EQ(Reaps(), 1);
 }
 
+TEST_F(WriteTest, IsCountedOnceAlsoWhenItsRunWasGoneAndComesBack) {
+  const RunText stuck = Stuck(Open(), run_);
+  engine_.Watch(stuck);
+  engine_.CutStream(410);
+  engine_.Sync({});
+  engine_.Watch(RunText(stuck).Version(stuck.version + 100), "ADDED");
+  EXPECT_EQ(Reaps(), 1);
+}
+
 TEST_F(WriteTest, OfAnotherProcessIsNotCounted) {
   RunText stuck = Stuck(Open(), run_);
   stuck.verdict_id = "proc2-1";

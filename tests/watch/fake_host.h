@@ -39,6 +39,8 @@ class FakeHost final : public ReflectorHost {
   std::optional<OpenStream> TakeStream() { return std::exchange(stream_, std::nullopt); }
   std::optional<Request> TakeRequest() { return std::exchange(request_, std::nullopt); }
 
+  std::optional<Nanos> list_again_after{};  // what it answers
+
   // ---- what the reflector calls ----
 
   std::string ListTarget(const ListOptions& options) const override {
@@ -106,6 +108,8 @@ class FakeHost final : public ReflectorHost {
     listed_.insert(name);
     copy_[name] = version;
   }
+
+  std::optional<Nanos> ListAgainAfter() const override { return list_again_after; }
 
   void OnListEnded(ListOutcome outcome) override {
     static constexpr std::array<std::string_view, 3> kNames = {"complete", "expired", "failed"};

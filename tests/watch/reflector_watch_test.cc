@@ -125,6 +125,41 @@ TEST(ReflectorWatchTest, AWatchThatEndsAtOnceAgainAndAgainIsOpenedEverMoreSlowly
   }
 }
 
+// ---- lists without a reason ----
+
+TEST(ReflectorWatchTest, EverythingIsListedAgainOnceInAWhile) {
+  ReflectorHarness reflector;
+  reflector.Host().list_again_after = 10min;
+  reflector.Sync({{"a", 5}}, 7);
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(reflector.Waits());
+    EXPECT_GE(*reflector.Waits(), 10min);
+    EXPECT_LE(*reflector.Waits(), 10min + 150s);
+    reflector.PassWait();
+    EXPECT_EQ(reflector.Host().Calls(),
+              (Calls{"close", "stream transport", "listing", "open initial"}));
+    reflector.Sync({{"a", 5}}, 7);
+  }
+}
+
+TEST(ReflectorWatchTest, ThatIsNotPutOffByAWatchThatEndsInBetween) {
+  ReflectorHarness reflector;
+  reflector.Host().list_again_after = 10min;
+  reflector.SyncByPages({{"a", 5}}, 7);
+  const Mono at = reflector.Time() + reflector.Waits().value_or(0s);
+  reflector.Pass(6min);
+  reflector.Lines({Bookmark(9)});
+  reflector.Ended(200);
+  reflector.Opened();
+  EXPECT_EQ(reflector.Time() + reflector.Waits().value_or(0s), at);
+}
+
+TEST(ReflectorWatchTest, WithoutNeedNothingIsListedAgain) {
+  ReflectorHarness reflector;
+  reflector.Sync({}, 7);
+  EXPECT_FALSE(reflector.Waits());
+}
+
 TEST(ReflectorWatchTest, AWatchThatEndsAtOnceIsNotReopenedInALoopForTheEventsItBrings) {
   ReflectorHarness reflector;
   reflector.Sync({}, 7);

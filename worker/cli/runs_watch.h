@@ -36,6 +36,7 @@ class RunsWatch : protected ReflectorHost, private WatchListener {
   void Close(StreamId stream) override;
   void OnListEnded(ListOutcome) override {}
   void OnStreamEnded(StreamEnd) override {}
+  std::optional<Nanos> ListAgainAfter() const override { return std::chrono::minutes(10); }
   void OnProblem(std::string_view problem) override;
 
   void OnStreamOpened(const StreamOpened& opened) override;
