@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "controller/base/rfc3339.h"
+
 namespace jobrun::simulation {
 namespace {
 
@@ -31,6 +33,14 @@ bool SpecHas(const Object& run, std::string_view text) {
   return heartbeat != run.spec->end() && heartbeat->second.find(text) != std::string::npos;
 }
 
+// One less than a second from its claim counts as the claim's own.
+bool IsBeat(const Object& run) {
+  const auto beat = ParseRfc3339(run.Status("lastHeartbeatAt"));
+  const auto claim = ParseRfc3339(run.Status("claimedAt"));
+  return SpecHas(run, "\"Lease\"") || !beat || !claim ||
+         std::chrono::abs(*beat - *claim) >= seconds(1);
+}
+
 }  // namespace
 
 void Ending::Begin() { began_ = world_.Now(); }
@@ -43,6 +53,7 @@ Nanos Ending::Bound() const {
   if (settings.breaker.enabled) bound += settings.breaker.hold;
   bound += settings.election.lease + 3 * settings.election.retry;
   bound += seconds(30) + seconds(30);  // waits after failures; requests under way
+  if (world_.events_lost) bound += RelistedWithin();
   if (!world_.plan.heals) bound += seconds(90) + seconds(60);
   if (settings.rate_limit.reaps_per_second > 0) {
     bound += seconds(static_cast<int>(30 / settings.rate_limit.reaps_per_second));
@@ -50,11 +61,16 @@ Nanos Ending::Bound() const {
   return bound;
 }
 
+// Whatever no event told a list has told by then.
+Nanos Ending::RelistedWithin() const {
+  return Nanos(world_.plan.settings.watch.relist) * 5 / 4 + seconds(20);
+}
+
 std::optional<Nanos> Ending::DueOfSilence(const RunFacts& facts) const {
   const Object& run = *facts.now;
   const Nanos timeout = Limit(run, "heartbeat", "timeoutSeconds").value_or(seconds(150));
   const Nanos claimed = facts.claimed.value_or(facts.created);
-  if (facts.beaten || facts.lease_beaten) {
+  if ((facts.beaten && IsBeat(run)) || facts.lease_beaten) {
     Nanos sign = std::max(facts.beaten.value_or(claimed), facts.lease_beaten.value_or(claimed));
     // A Lease that is gone is looked for twice, a timeout apart.
     if (SpecHas(run, "\"Lease\"")) sign = std::max(sign, began_) + timeout;
@@ -111,12 +127,16 @@ bool Ending::IsOver(const RunFacts& facts) {
   if (!run.IsOver()) {
     const std::optional<Nanos> due = DueAt(facts);
     const Worker* const worker = crew_.Of(run.uid);
-    const bool lives = worker != nullptr && worker->LivesOn();
+    const Nanos timeout = Limit(run, "heartbeat", "timeoutSeconds").value_or(seconds(150));
+    // Somebody may have shortened its timeout.
+    const bool in_time = worker != nullptr && worker->GetJob().beats_every <= timeout;
+    const bool lives = in_time && worker->LivesOn();
     if (!due) return worker == nullptr || !worker->Busy();
     if (now > *due + Bound()) {
       world_.Fail("I6", name + " is " + std::string(run.Phase()) + " and long overdue");
     }
-    return lives && !DueOfLimits(facts);
+    const bool beats = std::max(facts.beaten, facts.lease_beaten) > began_;
+    return lives && beats && !DueOfLimits(facts);
   }
   if (run.deleted_at) return true;
   const std::string retry = RetryState(run);
@@ -151,7 +171,9 @@ bool Ending::Settled() {
   }
   calm_looks_ = settled ? calm_looks_ + 1 : 0;
   // What users had begun may still be on its way.
-  return calm_looks_ >= kCalmLooks && world_.Now() > began_ + kUsersFinish;
+  Nanos least = kUsersFinish;
+  if (world_.events_lost) least = std::max(least, RelistedWithin());
+  return calm_looks_ >= kCalmLooks && world_.Now() > began_ + least;
 }
 
 void Ending::CheckQuiet() {
@@ -174,6 +196,7 @@ bool Ending::MayEndSo(const Worker& worker, const Object& run) const {
   // What may befall any run: a limit beside its own, its worker cut off for too long, a user.
   if (reason == "HeartbeatTimeout" || reason == "Cancelled" || reason == "DeadlineExceeded")
     return true;
+  if (reason == "NoProgress" && run.spec->contains("progressTimeoutSeconds")) return true;
   if (reason == "ClaimExpired" || reason == "PendingDeadlineExceeded" ||
       reason == "BackstopExceeded" || reason == "HeartbeatNeverStarted")
     return true;

@@ -37,6 +37,7 @@ class Ending {
   [[nodiscard]] bool IsOver(const RunFacts& facts);
   [[nodiscard]] bool MayEndSo(const Worker& worker, const Object& run) const;
   [[nodiscard]] Nanos Bound() const;
+  [[nodiscard]] Nanos RelistedWithin() const;
 
   World& world_;
   const Oracle& oracle_;

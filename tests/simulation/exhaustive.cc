@@ -9,7 +9,7 @@ using std::chrono::seconds;
 // The first replica leads and writes so much at most in the small workload.
 constexpr std::uint64_t kEffects = 700;
 constexpr std::uint64_t kEvents = 60;
-constexpr std::uint64_t kChanges = 60;
+constexpr std::uint64_t kChanges = 150;
 
 Job SmallJob(const std::string& name, Behaviour behaviour) {
   Job job{.name = name, .behaviour = behaviour};
@@ -29,6 +29,7 @@ Plan SmallPlan() {
   plan.settings.canary.period = Seconds(3);
   plan.settings.election = {.lease = Seconds(8), .renew_deadline = Seconds(6), .retry = Seconds(2)};
   plan.settings.breaker.enabled = false;
+  plan.settings.watch.relist = seconds(20);
   plan.faults_end = seconds(45);
   plan.latency = milliseconds(5);
   plan.jobs = {SmallJob("dies", Behaviour::kDies), SmallJob("exits", Behaviour::kExitsBadly),

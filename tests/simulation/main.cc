@@ -35,6 +35,7 @@ struct Arguments {
   std::uint64_t jobs{2};
   std::string recorded{};
   std::string plant{};
+  std::string plan{};  // of the exhaustive ones
   bool print{false};
   bool planted{false};
   bool minimise{false};
@@ -173,13 +174,14 @@ int RunSeeds(const Arguments& arguments) {
 }
 
 int RunExhaustive(const Arguments& arguments) {
-  const std::vector<NamedPlan> plans = ExhaustivePlans();
+  std::vector<NamedPlan> plans = ExhaustivePlans();
+  if (!arguments.plan.empty()) {
+    std::erase_if(plans, [&](const NamedPlan& each) { return each.name != arguments.plan; });
+  }
   const Tally tally = InProcesses(arguments.jobs, [&](std::uint64_t k) {
     Tally share;
     for (std::size_t i = k; i < plans.size(); i += arguments.jobs) {
-      if (arguments.print) {
-        std::printf("%s\n", plans[i].name.c_str());
-      }
+      if (arguments.print) (void)Simulate(plans[i].plan, {.print = true});
       RunOne(plans[i].name, plans[i].plan, share);
     }
     return share;
@@ -251,7 +253,9 @@ constexpr const char* kHelp =
     "jobrun-simulation [--seeds N] [--first S] [--minutes M] [--jobs J] [--recorded FILE] "
     "[--all-faults]\n"
     "                  --seed S [--print] [--minimise] [--plant NAME]   one seed, and its trace\n"
-    "                  --exhaustive | --planted\n";
+    "                  --exhaustive [--plan NAME [--print]]             one of the plans, and its "
+    "trace\n"
+    "                  --planted\n";
 
 // False for a flag that is not known.
 bool Read(std::string_view flag, std::string_view value, Arguments& arguments, bool& takes_value) {
@@ -269,7 +273,8 @@ bool Read(std::string_view flag, std::string_view value, Arguments& arguments, b
   takes_value = true;
   if (flag == "--recorded") arguments.recorded = value;
   if (flag == "--plant") arguments.plant = value;
-  if (flag == "--recorded" || flag == "--plant") return !value.empty();
+  if (flag == "--plan") arguments.plan = value;
+  if (flag == "--recorded" || flag == "--plant" || flag == "--plan") return !value.empty();
   const auto found = numbers.find(flag);
   if (found == numbers.end()) return false;
   const auto [end, error] =

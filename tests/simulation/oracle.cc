@@ -36,6 +36,10 @@ std::string RunIn(std::string_view target) {
   return key.append("/").append(target.substr(0, target.find_first_of("/?")));
 }
 
+Nanos Faster(Nanos time, double times) {
+  return Nanos(static_cast<Nanos::rep>(static_cast<double>(time.count()) / times));
+}
+
 std::uint64_t KeyOf(std::string_view key) { return std::hash<std::string_view>{}(key); }
 
 }  // namespace
@@ -78,7 +82,9 @@ void Oracle::Note(const Change& change, RunFacts& facts) {
   };
   if (change.type == ChangeType::kAdded) facts.created = change.at;
   if (differs("claimedAt")) facts.claimed = change.at;
-  if (differs("lastHeartbeatAt")) facts.beaten = change.at;
+  // The claim's own time is no beat.
+  const bool is_beat = object.Status("lastHeartbeatAt") != object.Status("claimedAt");
+  if (differs("lastHeartbeatAt") && is_beat) facts.beaten = change.at;
   if (differs("progress")) facts.progressed = change.at;
   if (differs("exitCode")) facts.exited = change.at;
   if (!facts.cancelled && object.spec->contains("cancelled")) facts.cancelled = change.at;
@@ -95,7 +101,20 @@ void Oracle::Note(const Change& change, RunFacts& facts) {
 }
 
 void Oracle::OnRewind() {
-  for (auto& [uid, facts] : runs_) facts.restored = true;
+  for (auto& [uid, facts] : runs_) {
+    facts.restored = true;
+    if (facts.now == nullptr) continue;
+    const ObjectPtr found = world_.server.Find(Kind::kRun, facts.now->Key());
+    facts.gone = found == nullptr || found->uid != uid;
+    if (facts.gone) continue;
+    facts.now = found;
+    if (found->Phase() == "Pending") facts.claimed = facts.beaten = facts.progressed = std::nullopt;
+    const std::string_view beat = found->Status("lastHeartbeatAt");
+    if (beat.empty() || beat == found->Status("claimedAt")) facts.beaten.reset();
+    if (!found->status.contains("exitCode")) facts.exited.reset();
+    if (!found->spec->contains("cancelled")) facts.cancelled.reset();
+    if (!found->IsOver()) facts.ended.reset();
+  }
 }
 
 void Oracle::OnOutage(Nanos from, Nanos to) {
@@ -157,7 +176,10 @@ void Oracle::OnStart(const Replica& replica) {
 void Oracle::OnRate(const Replica& replica, double rate) {
   double& fastest = ProcessOf(replica)->fastest;
   fastest = std::max(fastest, rate);
+  ProcessOf(replica)->slowest = std::min(ProcessOf(replica)->slowest, rate);
 }
+
+void Oracle::OnSightAgain(const Replica& replica) { ProcessOf(replica)->blind = world_.Now(); }
 
 void Oracle::OnDeath(const Replica& replica) { ProcessOf(replica)->alive = false; }
 
@@ -188,7 +210,12 @@ void Oracle::OnSend(const Replica& replica, const Call& call, RequestClass klass
   }
   if (klass != RequestClass::kData || call.method == Method::kGet) return;
   const bool leads = process.leads_until && world_.Now() <= *process.leads_until;
-  if (replica.Index() != kRogue && !leads && !replica.Delayed()) {
+  // A Lease stands a clock that is slower by the part of it that is kept in reserve, and no more.
+  const LeaderElection& election = replica.Configured().election;
+  const auto reserve = static_cast<double>(election.renew_deadline.count()) /
+                       static_cast<double>(election.lease.count());
+  const bool too_slow = process.slowest < reserve;
+  if (replica.Index() != kRogue && !leads && !replica.Delayed() && !too_slow) {
     world_.Fail("I8", "replica " + std::to_string(replica.Index()) +
                           " writes without the Lease: " + call.target);
   }
@@ -226,18 +253,28 @@ void Oracle::CheckSentVerdict(const Replica& replica, const Call& call) {
       world_.Fail("I4", "a verdict on a version that was never seen on " + who);
     }
   }
-  // A beat that was held on its way is seen in the middle of an outage, and parts it.
-  const bool parted = world_.hits[static_cast<std::size_t>(Fault::kLagWatch)] > 0;
-  if (replica.Delayed() || replica.Rate() != 1.0 || parted) return;
+  const Process* const process = ProcessOf(replica);
+  if (replica.Delayed() || replica.Rate() != 1.0) return;
   const ObjectPtr run = world_.server.Find(Kind::kRun, key);
   if (run == nullptr) return;
   const Nanos interval = SecondsIn(*run, "heartbeat", "intervalSeconds").value_or(seconds(30));
   const Nanos period = replica.Configured().canary.period;
   for (const Outage& outage : outages_) {
-    const Nanos length = outage.to - outage.from;
+    // A beat that comes late is seen in the middle of an outage, and parts it.
+    Nanos from = outage.from;
+    // Of another replica, too: what its canary says of the time before is believed.
+    for (const auto& [id, each] : processes_) {
+      for (const Nanos late : each.late_beats) {
+        if (late <= outage.to) from = std::max(from, late);
+      }
+    }
+    const Nanos length = outage.to - from;
     if (length <= 4 * period) continue;
-    const Nanos grace = std::min(length, replica.Configured().grace.intervals * interval);
-    const bool within = world_.Now() > outage.from + 3 * period && world_.Now() < outage.to + grace;
+    const Nanos grace =
+        Faster(std::min(length, replica.Configured().grace.intervals * interval), process->fastest);
+    // A beat of just before it was on its way for a moment.
+    const Nanos until = outage.to + grace - 2 * world_.plan.latency;
+    const bool within = world_.Now() > from + 3 * period && world_.Now() < until;
     if (within)
       world_.Fail("I10", "a verdict while nobody could write, or shortly after, on " + who);
   }
@@ -265,20 +302,33 @@ void Oracle::OnAnswer(const Replica& replica, const Call& call, const Reply& rep
   }
 }
 
+void Oracle::NoteLateBeat(Process& process, const Event& event) const {
+  if (event.run.lane != "jobrun-canary") return;
+  const auto& history = world_.server.History();
+  const auto change =
+      std::ranges::lower_bound(history, event.run.resource_version, {}, &Change::version);
+  if (change == history.end()) return;
+  const Nanos age = world_.Now() - change->at;
+  if (age > Nanos(world_.plan.settings.canary.period)) process.late_beats.push_back(world_.Now());
+}
+
 void Oracle::OnEvents(const Replica& replica, const std::vector<Event>& events) {
-  auto& delivered = ProcessOf(replica)->delivered;
+  Process& process = *ProcessOf(replica);
+  auto& delivered = process.delivered;
   std::string key;
   for (const Event& event : events) {
     if (event.run.resource_version == 0 || event.run.name.empty()) continue;
     key.assign(event.run.name_space).append("/").append(event.run.name);
     std::uint64_t& newest = delivered[KeyOf(key)];
     newest = std::max(newest, event.run.resource_version);
+    NoteLateBeat(process, event);
   }
 }
 
 // ---- I15 ----
 
 void Oracle::OnCount(const Replica& replica, const Count& count) {
+  if (count.metric == Metric::kSilenceStops) ProcessOf(replica)->blind = world_.Now();
   if (count.metric != Metric::kReaps && count.metric != Metric::kFinalized &&
       count.metric != Metric::kRetries) {
     return;

@@ -43,6 +43,7 @@ class Oracle {
   void OnRewind();
   void OnOutage(Nanos from, Nanos to);
   void OnRate(const Replica& replica, double rate);
+  void OnSightAgain(const Replica& replica);
 
   // From the replicas.
   void OnStart(const Replica& replica);
@@ -69,8 +70,13 @@ class Oracle {
     std::map<Reason, double> committed{};
     double finalized_committed{0};
     bool alive{true};
+    // When it was told of a canary's beat that was older than their period. It can't know that, and
+    // takes it for evidence of now.
+    std::vector<Nanos> late_beats{};
+    Nanos blind{};  // when its silence clock last stopped, or ran on
     std::unordered_map<std::uint64_t, std::uint64_t> delivered{};  // by a hash of the name
     double fastest{1};  // its clock against the true time
+    double slowest{1};
     std::optional<Nanos> leads_until{};
     std::vector<Nanos> sent{};  // the last requests, to see how many there are
   };
@@ -84,6 +90,7 @@ class Oracle {
   void CheckSentVerdict(const Replica& replica, const Call& call);
   void CheckVerdict(const Change& change, const RunFacts& facts);
   void CheckReason(const Change& change, const RunFacts& facts, Reason reason);
+  void NoteLateBeat(Process& process, const Event& event) const;
   void CheckElapsed(const Change& change, std::string_view invariant, Nanos since, Nanos limit);
   void CheckStart(const Change& change, const RunFacts& facts, Nanos limit);
   void CheckExecutor(const Change& change);

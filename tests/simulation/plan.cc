@@ -256,6 +256,8 @@ Plan DrawPlan(std::uint64_t seed) {
   for (std::int64_t i = 0; i < actions; ++i) {
     plan.actions.push_back(DrawAction(draw, plan.faults_end));
   }
+  // Of its own generator: what was added later must not change what older seeds stand for.
+  plan.settings.watch.relist = seconds(Drawer(SubSeed(seed, 7)).OneOf({15, 30, 60}));
   std::ranges::stable_sort(plan.actions, {}, &Action::at);
   return plan;
 }

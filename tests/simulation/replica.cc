@@ -179,6 +179,9 @@ struct Replica::Performer {
   void operator()(const Count& effect) const { replica.oracle_.OnCount(replica, effect); }
   void operator()(const EmitEvent&) const {}
   void operator()(const LogLine& effect) const {
+    if (effect.message.starts_with("canaries are seen to beat again")) {
+      replica.oracle_.OnSightAgain(replica);
+    }
     if (!replica.world_.trace.Prints()) return;
     std::string text = "says: " + effect.message;
     for (const auto& [key, value] : effect.fields) text.append(" ").append(key).append("=" + value);
@@ -190,6 +193,7 @@ struct Replica::Performer {
                               static_cast<int>(effect.cause));
     replica.oracle_.OnExit(replica, effect.cause);
     replica.Crash();
+    if (replica.on_exit_) replica.on_exit_(effect.cause);
   }
 };
 

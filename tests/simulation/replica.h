@@ -21,6 +21,8 @@ class Replica {
   Replica(World& world, Network& network, Oracle& oracle, int index);
 
   void Start();
+  // What becomes of it when it ends by itself.
+  void OnExit(std::function<void(ExitCause)> what) { on_exit_ = std::move(what); }
   // Gone without a word, as by SIGKILL.
   void Crash();
   // As by SIGTERM: finishes what is in flight. Gone after `at_most` in any case.
@@ -90,6 +92,7 @@ class Replica {
   std::uint64_t effects_left_{0};  // 0: it does not die of them
   std::uint64_t next_question_{1};
   std::map<std::uint64_t, Answer> answers_{};
+  std::function<void(ExitCause)> on_exit_{};
 };
 
 }  // namespace jobrun::simulation

@@ -37,6 +37,8 @@ class Simulation {
     });
     for (int i = 0; i <= kRogue; ++i) {
       replicas_.push_back(std::make_unique<Replica>(world_, network_, oracle_, i));
+      Replica& replica = *replicas_.back();
+      replica.OnExit([this, &replica](ExitCause cause) { storm_.OnExit(replica, cause); });
     }
   }
 

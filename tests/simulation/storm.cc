@@ -63,6 +63,7 @@ bool Storm::ActOnServer(const Action& action) {
     case Fault::kRewind:
       server.Rewind(action.size, world.Now());
       parts_.oracle.OnRewind();
+      world.events_lost = true;
       parts_.network.CutStreams(kEverywhere, false);
       break;
     case Fault::kPoison:
@@ -138,6 +139,11 @@ void Storm::StartIn(Replica& replica, Nanos wait) {
     const bool stays_dead = calm_ && replica.Index() == parts_.world.plan.stays_dead;
     if (!stays_dead && (!calm_ || replica.Index() != kRogue)) replica.Start();
   });
+}
+
+void Storm::OnExit(Replica& replica, ExitCause cause) {
+  if (cause == ExitCause::kStopped || replica.Index() == kRogue) return;
+  StartIn(replica, seconds(1));
 }
 
 bool Storm::ActOnProcess(Replica& replica, const Action& action) {

@@ -23,6 +23,8 @@ class Storm {
   explicit Storm(const Parts& parts) : parts_(parts) {}
 
   void Plan();
+  // A process that gave up is started again, as a kubelet does.
+  void OnExit(Replica& replica, ExitCause cause);
   // From now on nothing bad happens any more, but that one replica may stay away.
   void Calm();
 

@@ -151,10 +151,8 @@ void Network::Heal() {
   const auto streams = streams_;
   for (const auto& [key, stream] : streams) {
     if (stream->hangs && world_.plan.heals) CloseStreamWith(stream, 0, "cut");
-    if (missed_.contains(key.first)) {
-      CloseStreamWith(stream, 410, "the API server has started anew");
-    }
   }
+  world_.events_lost = world_.events_lost || !missed_.empty();
 }
 
 void Network::OnChange() {

@@ -54,6 +54,7 @@ class World {
   Random processes;
   bool faults_on{true};
   bool breaker_touched{false};  // by a reload
+  bool events_lost{false};      // what a replica does not know, the next list must tell it
   std::array<std::array<Nanos, kPlaces>, kFaultCount> until{};
   Counters hits{};
   std::optional<Failure> failure{};
