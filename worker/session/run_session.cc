@@ -249,7 +249,7 @@ Nanos RunSession::Jittered(Nanos longest) { return Times(longest, 1 - kJitter * 
 
 // Where a Lease beats, cancellation and fence are only looked for.
 Nanos RunSession::RegularPeriod() {
-  return Jittered(BeatsByLease() && !progressed_ ? cadence_.timeout : cadence_.period);
+  return Jittered(BeatsByLease() && !progressed_ ? cadence_.look : cadence_.period);
 }
 
 void RunSession::OnBeatAnswer(const Response& response, Clocks now) {
