@@ -191,10 +191,16 @@ def give_up(reason):
     pytest.skip(reason)
 
 
+def running(name, directory, **options):
+    """For a fixture to yield from: that server, until its tests are over."""
+    started = start(name, directory, **options)
+    print(f"\nserver: {started.name} {started.version}")
+    yield started
+    started.kill()  # Asked to stop, a real one would wait for the watches that are open.
+    started.stop()
+
+
 @pytest.fixture(scope="session", params=selected())
 def server(request, tmp_path_factory):
     """One running server for all tests of the session that use it."""
-    running = start(request.param, tmp_path_factory.mktemp(request.param))
-    print(f"\nserver: {running.name} {running.version}")
-    yield running
-    running.stop()
+    yield from running(request.param, tmp_path_factory.mktemp(request.param))
