@@ -68,11 +68,11 @@ class DevServer:
 
     name = "dev"
 
-    def __init__(self, flags=(), compact_after=400, die_with_parent=True):
+    def __init__(self, flags=(), compact_after=400, die_with_parent=True, host="127.0.0.1"):
         self.flags = [*flags, "--compact-after", str(compact_after)]
         self.die_with_parent = die_with_parent
         self.dir = self.version = self.url = None
-        self._compact_after = compact_after
+        self._compact_after, self._host = compact_after, host
         self._process = None
 
     @property
@@ -82,7 +82,7 @@ class DevServer:
     def start(self, directory):
         self.dir = pathlib.Path(directory).resolve()
         self.dir.mkdir(parents=True, exist_ok=True)
-        self._listen("127.0.0.1:0")
+        self._listen(f"{self._host}:0")
         return self
 
     def stop(self):
