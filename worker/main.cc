@@ -51,8 +51,8 @@ std::string Unknown(const CLI::App& app) {
 }
 
 int Usage(const CLI::App& app, const CommonFlags& flags, const CLI::ParseError& error) {
-  const bool unknown = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr ||
-                       app.get_subcommands().empty();
+  const bool unknown =
+      dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr || app.get_subcommands().empty();
   std::string text = unknown ? Unknown(app) : "";
   if (text.empty()) text = error.what();
   std::replace(text.begin(), text.end(), '\n', ' ');

@@ -3,9 +3,9 @@
 #include <utility>
 
 #include "controller/app/config_keys.h"
-#include "controller/base/wording.h"
 #include "controller/app/yaml_section.h"
 #include "controller/base/object_name.h"
+#include "controller/base/wording.h"
 
 namespace jobrun {
 namespace {

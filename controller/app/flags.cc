@@ -7,8 +7,8 @@
 #include <string_view>
 
 #include "controller/app/bind_address.h"
-#include "controller/base/wording.h"
 #include "controller/base/object_name.h"
+#include "controller/base/wording.h"
 
 namespace jobrun {
 namespace {

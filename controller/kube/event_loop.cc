@@ -17,9 +17,11 @@ EventLoop::EventLoop() : impl_(std::make_unique<Impl>()) {
 EventLoop::~EventLoop() = default;
 
 void EventLoop::Run() {
-  const auto work = boost::asio::make_work_guard(impl_->io);
-  impl_->io.run();
-  impl_->io.restart();
+  {
+    const auto work = boost::asio::make_work_guard(impl_->io);
+    impl_->io.run();
+  }
+  impl_->io.restart();  // last: the end of the last work stops the loop as well
 }
 
 void EventLoop::Stop() { impl_->io.stop(); }

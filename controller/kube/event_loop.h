@@ -65,9 +65,9 @@ class Timer {
   std::shared_ptr<Impl> impl_;
 };
 
-// Watches a file descriptor that poll can watch (a pipe, a socket) for something to read. Belongs to
-// the loop's thread; the loop must outlive it. The descriptor stays the caller's and must stay open
-// while this lives.
+// Watches a file descriptor that poll can watch (a pipe, a socket) for something to read. Belongs
+// to the loop's thread; the loop must outlive it. The descriptor stays the caller's and must stay
+// open while this lives.
 class Readable {
  public:
   Readable(EventLoop& loop, int fd, std::function<void()> readable);

@@ -52,12 +52,12 @@ def run_shell(script, server, scratch, **environment):
     return done
 
 
-def create_run(server, name, **status):
+def create_run(server, name, spec=None, **status):
     """A run on the server, with a status if one is given; returns a function that reads or patches the latter."""
     rest = Rest(server.kubeconfig)
     path = f"{api.RUNS}/{name}"
     rest.delete(path)
-    created = rest.post(api.RUNS, servers.jobrun(name))
+    created = rest.post(api.RUNS, servers.jobrun(name, spec))
     assert created.code == 201, created
 
     def status_of(**changes):
@@ -76,14 +76,15 @@ def test_kubectl_blocks_claim_beat_finish_and_see_the_fence(server, tmp_path):
     done = run_shell(block("kubectl"), server, tmp_path, PATH=path)
     assert done.returncode == 0, done.stdout
     assert "the run is finished and its status is final" in done.stdout
-    assert done.stdout.endswith("fenced: Succeeded laptop-7\n")
-    status = Rest(server.kubeconfig).get(f"{api.RUNS}/sync-42").body["status"]
+    run = Rest(server.kubeconfig).get(f"{api.RUNS}/sync-42").body
+    assert done.stdout.endswith(f"fenced: Succeeded laptop-7 {run['metadata']['uid']}\n")
+    status = run["status"]
     assert status["claimedAt"] < status["lastHeartbeatAt"] < status["completionTime"]
 
 
 def test_curl_block_beats_and_sees_the_fence(server, tmp_path):
     status = create_run(server, "sync-43", phase="Running", claimedAt="2026-01-01T00:00:00Z", claimedBy="laptop-7")
-    environment = write_credentials(server, tmp_path)
+    environment = {**write_credentials(server, tmp_path), "claimed": "2026-01-01T00:00:00Z"}
     assert run_shell(block("curl"), server, tmp_path, **environment).stdout == "it counts\n"
     assert status()["lastHeartbeatAt"] > "2026-01-01T00:00:00Z"
     status(phase="Stuck", reason="HeartbeatTimeout")
@@ -117,21 +118,32 @@ def python_block(server, monkeypatch):
 
 def test_python_block_claims_beats_and_finishes(server, page):
     status = create_run(server, "sync-44")
-    page["claim"]("sync-44", "laptop-7")
+    uid = page["claim"]("sync-44", "laptop-7")
     assert (status()["phase"], status()["claimedBy"]) == ("Running", "laptop-7")
-    page["beat"]("sync-44", "laptop-7")
+    page["beat"]("sync-44", uid, "laptop-7")
     assert status()["lastHeartbeatAt"] > status()["claimedAt"]
-    page["finish"]("sync-44", "laptop-7")
+    page["finish"]("sync-44", uid, "laptop-7")
     assert status()["phase"] == "Succeeded"
 
 
 def test_python_block_sees_the_fence(server, page):
     status = create_run(server, "sync-45")
-    page["claim"]("sync-45", "laptop-7")
+    uid = page["claim"]("sync-45", "laptop-7")
     with pytest.raises(page["Fenced"]):
-        page["beat"]("sync-45", "another")
+        page["beat"]("sync-45", uid, "another")
     status(phase="Stuck", reason="HeartbeatTimeout")
     with pytest.raises(page["Fenced"]):
-        page["beat"]("sync-45", "laptop-7")
+        page["beat"]("sync-45", uid, "laptop-7")
     with pytest.raises(page["Fenced"]):
-        page["beat"]("sync-gone", "laptop-7")
+        page["beat"]("sync-gone", uid, "laptop-7")
+    status = create_run(server, "sync-45")  # Another one, which nobody has claimed.
+    with pytest.raises(page["Fenced"]):
+        page["finish"]("sync-45", uid, "laptop-7")
+    assert not status()
+
+
+def test_python_block_leaves_an_assigned_run_to_its_worker(server, page):
+    status = create_run(server, "sync-46", spec={"assignedTo": "laptop-8"})
+    with pytest.raises(page["Fenced"]):
+        page["claim"]("sync-46", "laptop-7")
+    assert not status()

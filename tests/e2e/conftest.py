@@ -21,11 +21,7 @@ _OPTIONS = {"dev": {"compact_after": 150}, "kube": {}}
 @pytest.fixture(scope="session", params=servers.selected())
 def server(request, tmp_path_factory):
     """One running API server for the whole session."""
-    running = servers.start(request.param, tmp_path_factory.mktemp(request.param), **_OPTIONS[request.param])
-    print(f"\nserver: {running.name} {running.version}")
-    yield running
-    running.kill()  # Asked to stop, a real one would wait for the watches that are open.
-    running.stop()
+    yield from servers.running(request.param, tmp_path_factory.mktemp(request.param), **_OPTIONS[request.param])
 
 
 @pytest.fixture(scope="session")

@@ -216,7 +216,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if refusal:
             return self.answer(refusal[0], {"Content-Type": "application/json"}, _status(*refusal))
         caught = None if about_canaries else gate.take_catch(method, self.path)
-        fate = caught.hold(body) if caught else FORWARD
+        fate = FORWARD
+        if caught:
+            fate = caught.hold(body)
+            self.upstream.close()  # The server may have been restarted meanwhile.
         if fate == LOSE:
             return self.hang_up()
         asked = {key: self.headers[key] for key in _ASKED if self.headers[key]}

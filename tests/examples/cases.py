@@ -103,11 +103,11 @@ class Case:
         self._observer = observer
         self._workers, self._gates = [], []
 
-    def create(self, interval=2, timeout=120, steps=3000, step_seconds=0.1, fail_at=None):
+    def create(self, interval=2, timeout=120, steps=3000, step_seconds=0.1, fail_at=None, **more):
         """The run, anew where there is one. What ends by itself, or by its timeout, ends after all patience."""
         self.rest.delete(self.path)
         payload = {"steps": steps, "stepSeconds": step_seconds, **({"failAt": fail_at} if fail_at else {})}
-        spec = {"heartbeat": {"intervalSeconds": interval, "timeoutSeconds": timeout}, "payload": payload}
+        spec = {"heartbeat": {"intervalSeconds": interval, "timeoutSeconds": timeout}, "payload": payload, **more}
         created = self.rest.post(RUNS, servers.jobrun(self.name, spec))
         assert created.code == 201, created
 

@@ -107,6 +107,30 @@ def a_new_run_that_nobody_has_claimed_stops_it(case):
     assert not case.status
 
 
+@everywhere
+def a_new_run_of_the_same_name_that_the_same_worker_has_stops_it(case):
+    """A pod's container that was started anew, say: its name is the same."""
+    case.create()
+    worker = case.work(POD_NAME="worker-7")
+    case.wait(lambda seen: seen.phase == "Running", START_SECONDS_MAX)
+    case.create()
+    case.patch(phase="Running", claimedBy="worker-7", claimedAt=CLAIMED_AT)
+    assert worker.exit_code() == 65
+    assert case.status == {"phase": "Running", "claimedBy": "worker-7", "claimedAt": CLAIMED_AT}
+
+
+@everywhere
+def the_end_does_not_hit_a_new_run_of_the_same_name(case):
+    gate = case.gate()
+    case.create(steps=2, interval=6)
+    worker = case.work(kubeconfig=gate.kubeconfig)
+    end = _caught_end(gate)
+    case.create()
+    assert end.forward() == 422, "a Pending run may become Succeeded: only its uid tells it from the other"
+    assert worker.exit_code() == 65
+    assert not case.status
+
+
 @story
 def a_run_that_is_deleted_stops_it(case):
     worker = case.claimed()
@@ -122,6 +146,22 @@ def anothers_run_is_left_to_it(case):
     assert worker.exit_code() == 73
     assert "another" in worker.output and CLAIMED_AT in worker.output
     assert case.status == {"phase": "Running", "claimedBy": "another", "claimedAt": CLAIMED_AT}
+
+
+@everywhere
+def a_run_that_is_assigned_to_another_is_left_to_it(case):
+    case.create(assignedTo="worker-8")
+    worker = case.work(POD_NAME="worker-7")
+    assert worker.exit_code() == 73
+    assert "assigned to worker-8" in worker.output
+    assert not case.status
+
+
+@story
+def a_run_that_is_assigned_to_it_is_its_own(case):
+    case.create(assignedTo="worker-7", steps=2)
+    assert case.work(POD_NAME="worker-7").exit_code() == 0
+    assert case.status["phase"] == "Succeeded"
 
 
 @story
@@ -242,12 +282,8 @@ def the_end_of_the_work_is_reported_after_an_outage(case):
 def an_end_whose_answer_is_lost_is_no_fence(case):
     gate = case.gate()
     case.create(steps=2, interval=6)
-    caught = gate.catch("PATCH", "/status")
     worker = case.work(kubeconfig=gate.kubeconfig)
-    while caught.wait(START_SECONDS_MAX).body["status"].get("phase") != "Succeeded":
-        earlier, caught = caught, gate.catch("PATCH", "/status")
-        earlier.forward()
-    caught.lose_answer()
+    _caught_end(gate).lose_answer()
     assert worker.exit_code() == 0
     assert case.status["phase"] == "Succeeded"
 
@@ -273,6 +309,15 @@ def asked_to_end_it_hands_the_run_back(case):
     end = case.status
     assert (end["phase"], end["reason"]) == ("Failed", "HandedBack")
     assert "completionTime" in end and "exitCode" not in end
+
+
+def _caught_end(gate):
+    """The patch that makes the run Succeeded."""
+    caught = gate.catch("PATCH", "/status")
+    while {"op": "add", "path": "/status/phase", "value": "Succeeded"} not in list(caught.wait(START_SECONDS_MAX).body):
+        earlier, caught = caught, gate.catch("PATCH", "/status")
+        earlier.forward()
+    return caught
 
 
 def _await(holds, what, seconds=20):

@@ -100,6 +100,30 @@ def test_other_lanes_are_left_alone(space, worker):
     assert "phase" not in status(space, "other")
 
 
+def test_runs_that_are_assigned_to_another_are_passed_over(space, worker):
+    body = {"apiVersion": "jobrun.dev/v1", "kind": "JobRun", "metadata": {"name": "a-first"},
+            "spec": {"lane": "sync", "assignedTo": "somebody"}}
+    space.create(RUNS, body)
+    run = create(space)
+    worker("sync-worker-g")
+    eventually(lambda: status(space, run).get("phase") == "Succeeded", f"{run} succeeds")
+    assert "phase" not in status(space, "a-first")
+    own = {**body, "metadata": {"name": "own"}, "spec": {"lane": "sync", "assignedTo": "sync-worker-g"}}
+    space.create(RUNS, own)
+    eventually(lambda: status(space, "own").get("phase") == "Succeeded", "its own run succeeds")
+
+
+def test_a_new_run_of_the_same_name_is_another(space, worker):
+    body = {"apiVersion": "jobrun.dev/v1", "kind": "JobRun", "metadata": {"name": "again"}, "spec": {"lane": "sync"}}
+    space.create(RUNS, body)
+    process = worker("sync-worker-h", WORK_SECONDS="600")
+    eventually(lambda: status(space, "again").get("lastHeartbeatAt"), "a heartbeat")
+    space.rest.delete(f"{RUNS}/again")
+    space.create(RUNS, {**body, "spec": {"lane": "other"}})
+    eventually(lambda: "fenced: again" in pathlib.Path(process.log).read_text(), "the worker is fenced")
+    assert not status(space, "again")
+
+
 def test_work_that_fails_is_reported(space, worker, tmp_path):
     run = create(space)
     worker("sync-worker-d", WORK_SECONDS="nonsense")

@@ -68,11 +68,11 @@ class DevServer:
 
     name = "dev"
 
-    def __init__(self, flags=(), compact_after=400, die_with_parent=True):
+    def __init__(self, flags=(), compact_after=400, die_with_parent=True, host="127.0.0.1"):
         self.flags = [*flags, "--compact-after", str(compact_after)]
         self.die_with_parent = die_with_parent
         self.dir = self.version = self.url = None
-        self._compact_after = compact_after
+        self._compact_after, self._host = compact_after, host
         self._process = None
 
     @property
@@ -82,7 +82,7 @@ class DevServer:
     def start(self, directory):
         self.dir = pathlib.Path(directory).resolve()
         self.dir.mkdir(parents=True, exist_ok=True)
-        self._listen("127.0.0.1:0")
+        self._listen(f"{self._host}:0")
         return self
 
     def stop(self):
@@ -191,10 +191,16 @@ def give_up(reason):
     pytest.skip(reason)
 
 
+def running(name, directory, **options):
+    """For a fixture to yield from: that server, until its tests are over."""
+    started = start(name, directory, **options)
+    print(f"\nserver: {started.name} {started.version}")
+    yield started
+    started.kill()  # Asked to stop, a real one would wait for the watches that are open.
+    started.stop()
+
+
 @pytest.fixture(scope="session", params=selected())
 def server(request, tmp_path_factory):
     """One running server for all tests of the session that use it."""
-    running = start(request.param, tmp_path_factory.mktemp(request.param))
-    print(f"\nserver: {running.name} {running.version}")
-    yield running
-    running.stop()
+    yield from running(request.param, tmp_path_factory.mktemp(request.param))

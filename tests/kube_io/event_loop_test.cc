@@ -29,6 +29,26 @@ TEST(EventLoopTest, RunsWhatIsPostedInOrderUntilStop) {
   EXPECT_EQ(order, (std::vector{1, 2, 3}));
 }
 
+TEST(EventLoopTest, RunsAgainAfterNothingWasLeft) {
+  EventLoop loop;
+  loop.Post([&] { loop.Stop(); });
+  loop.Run();
+  bool ran = false;
+  loop.Post([&] {
+    ran = true;
+    loop.Stop();
+  });
+  loop.Run();
+  EXPECT_TRUE(ran);
+}
+
+TEST(EventLoopTest, AStopBeforeRunMakesItReturnAtOnce) {
+  EventLoop loop;
+  loop.Post([] { ADD_FAILURE(); });
+  loop.Stop();
+  loop.Run();
+}
+
 TEST(EventLoopTest, TakesPostsAndStopFromOtherThreads) {
   EventLoop loop;
   int count = 0;

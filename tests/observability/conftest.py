@@ -1,6 +1,5 @@
 """Fixtures of the tests of what SREs look at; the servers are those of tests/kube, the workers those of tests/e2e."""
 
-import importlib.util
 import os
 import pathlib
 import sys
@@ -14,13 +13,8 @@ os.environ.setdefault("JOBRUN_TEST_SERVERS", "dev")
 
 import prometheus  # noqa: E402
 import servers  # noqa: E402
+from hooks import pytest_sessionfinish, pytest_terminal_summary  # noqa: E402,F401
 from servers import server  # noqa: E402,F401  (a fixture)
-
-_spec = importlib.util.spec_from_file_location("kube_conftest", HERE.parent / "kube/conftest.py")
-_hooks = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(_hooks)
-pytest_terminal_summary = _hooks.pytest_terminal_summary
-pytest_sessionfinish = _hooks.pytest_sessionfinish
 
 
 @pytest.fixture(scope="session")

@@ -72,6 +72,14 @@ def test_an_end_is_told_with_its_retry_and_its_events(place):
     place.failed("a", reason="ExitNonZero", message="exit code 3", exitCode=3,
                  conditions=[{"type": "Stuck", "status": "False", "reason": "Because", "message": ESCAPES,
                               "lastTransitionTime": "2026-01-01T00:00:00Z"}])
+    tell_events(place)
+    text = place.said("explain", "a", "--controller", NOBODY)
+    assert "it has ended" in text and "exit code 3" in text and "note of a" in text and "note of b" not in text
+    assert not set(text) & set("\x1b\x07\r\u202e\u009b")
+
+
+def tell_events(place):
+    """One about the run `a`, and one about another."""
     uid = place.rest.get(f"{place.runs}/a").body["metadata"]["uid"]
     for number, (name, about) in enumerate((("a", uid), ("b", "00000000-0000-4000-8000-000000000000"))):
         event = {"apiVersion": "events.k8s.io/v1", "kind": "Event", "metadata": {"name": f"e-{number}"}, "type": "Warning",
@@ -80,9 +88,20 @@ def test_an_end_is_told_with_its_retry_and_its_events(place):
                  "regarding": {"apiVersion": "jobrun.dev/v1", "kind": "JobRun", "namespace": place.name, "name": name,
                                "uid": about}}
         assert place.rest.post(f"/apis/events.k8s.io/v1/namespaces/{place.name}/events", event).code == 201
-    text = place.said("explain", "a", "--controller", NOBODY)
-    assert "it has ended" in text and "exit code 3" in text and "note of a" in text and "note of b" not in text
-    assert not set(text) & set("\x1b\x07\r\u202e\u009b")
+
+
+def test_events_of_the_core_group_do_where_the_others_may_not_be_read(place):
+    place.failed("a")
+    tell_events(place)
+    gate = place.gate()
+    gate.refuse(403, "may not", lambda method, path, headers: path.startswith("/apis/events.k8s.io/"))
+    told = json.loads(place.said("explain", "a", "-o", "json", "--controller", NOBODY, kubeconfig=gate.kubeconfig))
+    assert [(event["type"], event["reason"], event["note"]) for event in told["events"]] == [
+        ("Warning", "ExitNonZero", "note of a")]
+    assert told["events"][0]["time"]
+    gate.refuse(403, "may not", lambda method, path, headers: "/events" in path)
+    told = json.loads(place.said("explain", "a", "-o", "json", "--controller", NOBODY, kubeconfig=gate.kubeconfig))
+    assert "events" not in told and told["phase"] == "Failed"
 
 
 def test_a_controller_of_another_cluster_is_not_believed(place, controller, tmp_path):

@@ -1,5 +1,6 @@
 """jobrun list."""
 
+import concurrent.futures
 import json
 import select
 
@@ -99,6 +100,58 @@ def test_a_long_list_comes_in_pages(place):
     assert len(asked) == -(-runs // 500) and all("limit=500" in path for path in asked)
     items = json.loads(place.said("list", "-o", "json", kubeconfig=gate.kubeconfig))["items"]
     assert [item["metadata"]["name"] for item in items] == names
+
+
+@pytest.mark.parametrize("output", ["text", "name", "json"])
+def test_a_list_that_the_server_has_forgotten_goes_on_with_what_is_there(place, output):
+    names = [f"run-{number:03}" for number in range(510)]
+    for name in names:
+        place.create(name)
+    gate = place.gate()
+    second_page = gate.catch("GET", "continue=")
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        listing = pool.submit(place.tool, "list", "-o", output, kubeconfig=gate.kubeconfig)
+        second_page.wait()
+        place.rest.delete(f"{place.runs}/{names[-1]}")
+        place.create("run-new")
+        place.server.compact()
+        assert second_page.forward() == 410
+    done = listing.result()
+    assert done.returncode == 0 and "the rest is as of now" in done.stderr
+    if output == "json":
+        shown = [item["metadata"]["name"] for item in json.loads(done.stdout)["items"]]
+    else:
+        shown = [row[0] for row in rows(done.stdout) if row[0] != "NAME"]
+    assert shown == [*names[:-1], "run-new"], "what was shown is not shown again, what is left is shown as it is now"
+
+
+def test_a_server_that_does_not_say_how_a_list_goes_on_is_told(place):
+    for number in range(510):
+        place.create(f"run-{number:03}")
+    gate = place.gate()
+    gate.refuse(410, "the continue token is too old", lambda method, path, headers: "continue=" in path)
+    done = place.tool("list", kubeconfig=gate.kubeconfig)
+    assert done.returncode == 1 and "too old" in done.stderr
+
+
+def test_a_watch_that_has_to_list_again_tells_what_has_changed_and_nothing_else(place):
+    for name in ("changes", "goes", "stays"):
+        place.create(name)
+    gate = place.gate()
+    watching = place.follow("list", "--watch", kubeconfig=gate.kubeconfig)
+    line_of(watching, "stays")
+    gate.cut()
+    place.status("changes", phase="Running", claimedBy="w-1", claimedAt="2026-01-01T00:00:00Z")
+    place.rest.delete(f"{place.runs}/goes")
+    place.create("comes")
+    place.server.compact()
+    place.rest.close()  # A real server was restarted.
+    gate.heal()
+    told = [line_of(watching, f" {name}").split()[:2] for name in ("changes", "comes", "goes")]
+    assert told == [["MODIFIED", "changes"], ["ADDED", "comes"], ["DELETED", "goes"]]
+    place.rest.delete(f"{place.runs}/changes")
+    line = watching.stdout.readline().decode()
+    assert line.split()[:2] == ["DELETED", "changes"], "what stays is not told again"
 
 
 def test_a_watch_prints_changes_as_they_come(place):

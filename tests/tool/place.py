@@ -91,9 +91,9 @@ class Place:
         assert done.returncode == 0, done
         return done.stdout
 
-    def follow(self, *arguments):
+    def follow(self, *arguments, kubeconfig=None):
         """A jobrun that goes on until the test ends; its output is a pipe."""
-        process = subprocess.Popen([program(), *arguments, "--kubeconfig", self.server.kubeconfig, "-n", self.name],
+        process = subprocess.Popen([program(), *arguments, "--kubeconfig", kubeconfig or self.server.kubeconfig, "-n", self.name],
                                    stdout=subprocess.PIPE, bufsize=0, env=environment())
         self._processes.append(process)
         return process

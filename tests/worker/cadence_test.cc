@@ -12,7 +12,7 @@ Thresholds Says(std::optional<Seconds> interval, std::optional<Seconds> timeout)
 }
 
 TEST(CadenceTest, IsTheBuiltInOneWhereNobodySaysAnything) {
-  EXPECT_EQ(CadenceOf({}, {}), (Cadence{30s, 10s, 5s, 150s}));
+  EXPECT_EQ(CadenceOf({}, {}), (Cadence{30s, 10s, 5s, 150s, 30s}));
 }
 
 TEST(CadenceTest, AThirdOfTheTimeoutWinsOverALongerInterval) {
@@ -30,6 +30,18 @@ TEST(CadenceTest, TheCommandLineWinsOverTheRun) {
   const Cadence cadence = CadenceOf(Says(30s, 150s), {.interval = 10s, .timeout = 60s});
   EXPECT_EQ(cadence.period, 10s);
   EXPECT_EQ(cadence.timeout, 60s);
+}
+
+TEST(CadenceTest, ALookTakesHalfTheGraceOfACancelledRunAtMost) {
+  const auto look = [](Seconds grace, Seconds timeout) {
+    return CadenceOf({.heartbeat_timeout = timeout, .cancel_grace = grace}, {.interval = 1s}).look;
+  };
+  EXPECT_EQ(look(60s, 150s), 30s);
+  EXPECT_EQ(look(20s, 150s), 10s);
+  EXPECT_EQ(look(600s, 150s), 150s) << "the timeout, where that is shorter";
+  EXPECT_EQ(look(10s, 150s), 5s);
+  EXPECT_EQ(look(0s, 150s), 5s) << "not without a pause";
+  EXPECT_EQ(look(0s, 3s), 3s);
 }
 
 TEST(CadenceTest, TheShortestAndTheLongestStayWithinTheirBounds) {

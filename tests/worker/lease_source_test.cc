@@ -47,19 +47,43 @@ TEST(LeaseSourceTest, AfterTheFirstThereAreNoRegularHeartbeatsInTheStatus) {
   harness.PassRenewing(1h);
   EXPECT_EQ(harness.Beats().size(), 1U);
   EXPECT_TRUE(harness.stops.empty());
-  EXPECT_LE(harness.sent.size(), 35U) << "a look in each timeout";
-  EXPECT_GE(harness.sent.size(), 24U);
+  EXPECT_LE(harness.sent.size(), 155U) << "a look in each half of the grace";
+  EXPECT_GE(harness.sent.size(), 120U);
 }
 
 TEST(LeaseSourceTest, LooksSeeTheFenceAndCancellation) {
   Leased fenced;
   fenced.server.Write({{"phase", "Stuck"}});
-  fenced.PassRenewing(150s);
+  fenced.PassRenewing(30s);
   EXPECT_EQ(fenced.Causes(), std::vector{StopCause::kFenced});
   Leased cancelled;
   cancelled.server.Edit({{"cancelled", true}});
-  cancelled.PassRenewing(150s);
+  cancelled.PassRenewing(30s);
   EXPECT_EQ(cancelled.Causes(), std::vector{StopCause::kCancelled});
+}
+
+// The controller ends it 60 s after it was cancelled.
+TEST(LeaseSourceTest, CancellationIsSeenWithinHalfItsGraceWheneverItComes) {
+  for (Nanos after{0}; after < 40s; after += 3s) {
+    Leased harness;
+    harness.PassRenewing(after);
+    harness.server.Edit({{"cancelled", true}});
+    const Boot cancelled = harness.now.boot;
+    harness.PassRenewing(60s);
+    ASSERT_EQ(harness.Causes(), std::vector{StopCause::kCancelled});
+    EXPECT_LE(harness.stops[0].at.boot - cancelled, 31s);
+  }
+}
+
+TEST(LeaseSourceTest, AGraceThatIsMadeShorterCountsFromTheNextLook) {
+  Leased harness;
+  harness.server.Edit({{"cancelGraceSeconds", 10}});
+  harness.PassRenewing(40s);
+  harness.server.Edit({{"cancelled", true}});
+  const Boot cancelled = harness.now.boot;
+  harness.PassRenewing(10s);
+  ASSERT_EQ(harness.Causes(), std::vector{StopCause::kCancelled});
+  EXPECT_LE(harness.stops[0].at.boot - cancelled, 6s);
 }
 
 TEST(LeaseSourceTest, ARenewalPutsTheCutOffForward) {

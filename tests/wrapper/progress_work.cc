@@ -1,5 +1,5 @@
-// Work that tells its progress through worker/include/jobrun/progress.hpp, and hangs at the end when
-// it is asked to: progress_work STEPS [hang].
+// Work that tells its progress through worker/include/jobrun/progress.hpp, and hangs at the end
+// when it is asked to: progress_work STEPS [hang].
 #include <unistd.h>
 
 #include <cstdlib>

@@ -4,7 +4,15 @@ import json
 
 import pytest
 
+from gate import Gate
 from wrapper import await_true
+
+
+@pytest.fixture
+def gate(bench):
+    gate = Gate(bench.server.kubeconfig, bench.dir)
+    yield gate
+    gate.close()
 
 
 def refusal(bench, *arguments, **options):
@@ -136,6 +144,39 @@ def test_single_writes(bench):
     assert code == 65 and "ExitNonZero" in text
     code, text = refusal(bench, "beat", "-n", bench.namespace, "nope")
     assert code == 66
+
+
+def test_a_write_that_is_refused_while_the_run_is_ours_is_no_fence(bench):
+    bench.create()
+    bench.patch(phase="Running", claimedAt="2026-01-01T00:00:00Z", claimedBy="w1", exitCode=3)
+    code, text = refusal(bench, "complete", "-n", bench.namespace, "r", "--worker", "w1", "--exit-code", "4")
+    assert code == 1 and "exitCode is set once" in text
+    assert bench.phase() == "Running"
+    assert bench.call("complete", "-n", bench.namespace, "r", "--worker", "w1", "--exit-code", "3").wait() == 0
+    assert bench.phase() == "Failed"
+
+
+def test_a_beat_that_a_policy_refuses_while_the_run_is_ours_is_no_fence(bench, gate):
+    bench.create()
+    bench.patch(phase="Running", claimedAt="2026-01-01T00:00:00Z", claimedBy="w1")
+    for code in (409, 422):
+        end = gate.refuse(code, "a policy", lambda method, path, headers: method == "PATCH")
+        wrapper = bench.call("beat", "-n", bench.namespace, "r", kubeconfig=gate.kubeconfig)
+        assert wrapper.wait() == 1 and "a policy" in wrapper.err
+        end()
+
+
+def test_a_run_that_is_given_up_between_the_look_and_the_write_is_the_fence(bench, gate):
+    for command in ("beat", "complete"):
+        bench.create(command)
+        bench.patch(command, phase="Running", claimedAt="2026-01-01T00:00:00Z", claimedBy="w1")
+        write = gate.catch("PATCH", "/status")
+        wrapper = bench.jobrun(command, "-n", bench.namespace, command, kubeconfig=gate.kubeconfig)
+        write.wait()
+        bench.patch(command, phase="Stuck", reason="HeartbeatTimeout")
+        assert write.forward() == 422
+        assert wrapper.wait() == 65
+        assert "Stuck (HeartbeatTimeout)" in wrapper.err
 
 
 def test_a_beat_from_within_the_work_needs_no_words(bench):

@@ -177,10 +177,10 @@ std::string FishCompletion(const CommandTree& tree, const std::string& program) 
             "' -d '" + Replaced(command.description, "'", "\\'") + "'\n";
     const std::string seen = " -n '__fish_seen_subcommand_from " + Joined(command.names) + "'";
     for (const FlagNode& flag : command.flags) text += line(seen, flag);
-    if (TakesRun(command)) {
-      text +=
-          "complete -c " + program + seen + " -a '(" + program + " list -o name 2>/dev/null)'\n";
-    }
+    if (!TakesRun(command)) continue;
+    text += "complete -c ";
+    text += program + seen;
+    text += " -a '(" + program + " list -o name 2>/dev/null)'\n";
   }
   return text;
 }

@@ -64,4 +64,12 @@ ToolFailure FailureOf(const Response& response, const std::string& what) {
   }
 }
 
+ToolFailure FailureOfRefusal(const Response& refusal, const ClaimedRun& held,
+                             const ClaimedRun& seen) {
+  const std::string title = held.name_space + '/' + held.name;
+  const bool ours = seen.uid == held.uid && seen.claimed_by == held.claimed_by;
+  if (ours && !IsTerminal(seen.phase)) return {kToolInternal, title + ": " + WordsOf(refusal)};
+  return {kToolOver, FenceText(title, held.uid, seen)};
+}
+
 }  // namespace jobrun

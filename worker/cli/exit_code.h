@@ -4,6 +4,7 @@
 #include <string>
 
 #include "controller/base/result.h"
+#include "worker/session/claimed_run.h"
 #include "worker/session/run_session.h"
 
 namespace jobrun {
@@ -31,5 +32,9 @@ struct ToolFailure {
 [[nodiscard]] ToolExit ToolExitOf(SessionEnd end);
 // Of a request that was refused or not answered (not 2xx): 404 of a run, 401 and 403, no answer…
 [[nodiscard]] ToolFailure FailureOf(const Response& response, const std::string& what);
+// Of a write to a run of ours that was refused for a conflict or for what it says, once the run was
+// read again: kToolOver if it is no longer `held`, else the words of the refusal.
+[[nodiscard]] ToolFailure FailureOfRefusal(const Response& refusal, const ClaimedRun& held,
+                                           const ClaimedRun& seen);
 
 }  // namespace jobrun

@@ -1,6 +1,7 @@
 // jobrun explain: why a run was or was not ended.
 #include <CLI/CLI.hpp>
-#include <algorithm>
+#include <map>
+#include <string>
 #include <utility>
 
 #include "controller/base/real_clock.h"
@@ -90,15 +91,15 @@ std::optional<OrderedJson> EventsOf(ApiClient& api, const RunName& run, const st
   }
   const auto list = answer.status == kHttpOk ? ParseJson(answer.body) : std::nullopt;
   if (!list || !PartOf(*list, "items").is_array()) return std::nullopt;
-  std::vector<OrderedJson> events;
-  for (const OrderedJson& event : PartOf(*list, "items")) events.push_back(EventOf(event));
-  std::ranges::stable_sort(events, {},
-                           [](const OrderedJson& event) { return TextAt(event, "time"); });
-  if (events.size() > kEventsMax) {
-    events.erase(events.begin(), events.end() - static_cast<std::ptrdiff_t>(kEventsMax));
+  std::multimap<std::string, OrderedJson> events;  // by time
+  for (const OrderedJson& item : PartOf(*list, "items")) {
+    OrderedJson event = EventOf(item);
+    std::string time = TextAt(event, "time");
+    events.emplace(std::move(time), std::move(event));
+    if (events.size() > kEventsMax) events.erase(events.begin());
   }
   OrderedJson told = OrderedJson::array();
-  for (OrderedJson& event : events) told.push_back(std::move(event));
+  for (auto& [time, event] : events) told.push_back(std::move(event));
   return told;
 }
 

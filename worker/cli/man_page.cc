@@ -62,7 +62,7 @@ constexpr ExitMeaning kExits[] = {
 }  // namespace
 
 std::string ManPage(const CommandTree& tree, const std::string& version) {
-  std::string page = ".TH JOBRUN 1 \"\" \"jobrun " + version +
+  std::string page = R"(.TH JOBRUN 1 "" "jobrun )" + version +
                      "\" \"JobRun\"\n.SH NAME\njobrun \\- " + Troff(tree.description) +
                      "\n.SH SYNOPSIS\n\\fBjobrun\\fR \\fICOMMAND\\fR [\\fIFLAG\\fR...]\n.br\n"
                      "\\fBkubectl jobrun\\fR \\fICOMMAND\\fR [\\fIFLAG\\fR...]\n"

@@ -44,7 +44,7 @@ void TakeFromEnvironment(OwnRun& own) {
   }
 }
 
-// The run as it stands, which must be Running and this worker's. A code: it was told why not.
+// The run as it stands. A code: it was told why there is none.
 struct Held {
   int code{kToolDone};
   ApiClient* api{nullptr};
@@ -52,36 +52,37 @@ struct Held {
   ClaimedRun run{};
 };
 
+Held Read(Tool& tool, ApiClient& api, RunName name) {
+  const Response answer =
+      api.Call({.klass = RequestClass::kData, .target = RunTarget(name.name_space, name.name)});
+  if (answer.status != kHttpOk) return {.code = tool.Fail(FailureOf(answer, name.Text()))};
+  auto run = ReadClaimedRun(api.Decoder(), answer.body);
+  if (!run)
+    return {.code = tool.Fail({kToolInternal, name.Text() + ": " + run.error().ToString()})};
+  return {.api = &api, .name = std::move(name), .run = std::move(*run)};
+}
+
+// The same, when it is Running and this worker's.
 Held Hold(Tool& tool, OwnRun own) {
   TakeFromEnvironment(own);
-  Held held;
   if (own.run.empty()) return {.code = tool.FailUsage("expected the name of a run")};
   const auto api = tool.Api();
   if (!api) return {.code = tool.FailCredentials(api.error())};
-  held.api = *api;
   auto name = tool.NameOf(own.run);
   if (!name) return {.code = kToolUsage};
-  held.name = std::move(*name);
-  const std::string title = held.name.Text();
-  const Response answer = held.api->Call(
-      {.klass = RequestClass::kData, .target = RunTarget(held.name.name_space, held.name.name)});
-  if (answer.status != kHttpOk) return {.code = tool.Fail(FailureOf(answer, title))};
-  auto run = ReadClaimedRun(held.api->Decoder(), answer.body);
-  if (!run) return {.code = tool.Fail({kToolInternal, title + ": " + run.error().ToString()})};
-  if (IsTerminal(run->phase)) {
-    return {.code =
-                tool.Fail({kToolOver, title + " is " + std::string(PhaseName(run->phase)) +
-                                          (run->reason.empty() ? "" : " (" + run->reason + ")") +
-                                          " since " + run->completion_time})};
+  const std::string title = name->Text();
+  Held held = Read(tool, **api, std::move(*name));
+  if (held.code != kToolDone) return held;
+  const ClaimedRun& run = held.run;
+  if (IsTerminal(run.phase)) {
+    return {.code = tool.Fail({kToolOver, FenceText(title, run.uid, run)})};
   }
-  if (run->phase == Phase::kPending) {
+  if (run.phase == Phase::kPending) {
     return {.code = tool.Fail({kToolInternal, title + " is Pending: nobody has claimed it"})};
   }
-  if (!own.worker.empty() && own.worker != run->claimed_by) {
-    return {.code = tool.Fail({kToolTaken, title + " is claimed by " + run->claimed_by + " since " +
-                                               run->claimed_at})};
+  if (!own.worker.empty() && own.worker != run.claimed_by) {
+    return {.code = tool.Fail({kToolTaken, FenceText(title, run.uid, run)})};
   }
-  held.run = std::move(*run);
   return held;
 }
 
@@ -93,9 +94,13 @@ int Patch(Tool& tool, const Held& held, std::string body) {
                       .content_type = std::string(kJsonPatchType),
                       .body = std::move(body)});
   if (answer.status == kHttpOk) return kToolDone;
-  const bool fenced = answer.status == kHttpConflict || answer.status == kHttpUnprocessable;
-  if (fenced) return tool.Fail({kToolOver, held.name.Text() + ": " + WordsOf(answer)});
-  return tool.Fail(FailureOf(answer, held.name.Text()));
+  if (answer.status != kHttpConflict && answer.status != kHttpUnprocessable) {
+    return tool.Fail(FailureOf(answer, held.name.Text()));
+  }
+  // The fence, or a policy, or a rule of the resource: the run itself tells.
+  const Held now = Read(tool, *held.api, held.name);
+  if (now.code != kToolDone) return now.code;
+  return tool.Fail(FailureOfRefusal(answer, held.run, now.run));
 }
 
 std::optional<std::string_view> ProgressOf(const OwnRun& own) {

@@ -28,8 +28,8 @@ class RunsWatch : protected ReflectorHost, private WatchListener {
   virtual void OnTurn(bool whole) = 0;
 
  private:
-  std::string ListTarget(const ListOptions& options) const override;
-  std::string WatchTarget(const WatchOptions& options) const override;
+  [[nodiscard]] std::string ListTarget(const ListOptions& options) const override;
+  [[nodiscard]] std::string WatchTarget(const WatchOptions& options) const override;
   Result<EventDecoder::Page> ReadPage(const std::string& body) override;
   RequestId Send(Request request) override;
   StreamId Open(OpenStream stream) override;

@@ -12,8 +12,6 @@
 #include <cstring>
 #include <string_view>
 
-extern char** environ;
-
 namespace jobrun {
 namespace {
 
@@ -32,7 +30,9 @@ class Vectors {
       for (const auto& [key, value] : options.environment) replaced = replaced || key == name;
       if (!replaced) environment_.emplace_back(text);
     }
-    for (const auto& [key, value] : options.environment) environment_.push_back(key + '=' + value);
+    for (const auto& [key, value] : options.environment) {
+      environment_.emplace_back(key).append("=").append(value);
+    }
     for (std::string& text : arguments_) argv_.push_back(text.data());
     for (std::string& text : environment_) envp_.push_back(text.data());
     argv_.push_back(nullptr);

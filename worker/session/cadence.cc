@@ -10,6 +10,7 @@ constexpr Policy kBuiltIn{};
 constexpr Nanos kShortestDeadline = std::chrono::milliseconds(250);
 constexpr Nanos kLongestDeadline = std::chrono::seconds(10);
 constexpr Nanos kLongestRetry = std::chrono::seconds(5);
+constexpr Nanos kShortestLook = std::chrono::seconds(5);
 
 }  // namespace
 
@@ -19,11 +20,13 @@ Cadence CadenceOf(const Thresholds& run, const CadenceOptions& options) {
   const Seconds asked =
       options.timeout.value_or(run.heartbeat_timeout.value_or(kBuiltIn.heartbeat_timeout));
   const Nanos timeout = std::max<Nanos>(asked, 2 * Nanos(interval));  // as the controller raises it
+  const Nanos grace = run.cancel_grace.value_or(kBuiltIn.cancel_grace);
   const Nanos period = std::min<Nanos>(interval, timeout / 3);
   return {.period = period,
           .deadline = std::clamp(period / 2, kShortestDeadline, kLongestDeadline),
           .retry = std::min(period / 4, kLongestRetry),
-          .timeout = timeout};
+          .timeout = timeout,
+          .look = std::min(timeout, std::max(grace / 2, kShortestLook))};
 }
 
 }  // namespace jobrun

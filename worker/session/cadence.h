@@ -26,6 +26,9 @@ struct Cadence {
   Nanos retry{};
   // Without an accepted heartbeat for so long the run may be another worker's.
   Nanos timeout{};
+  // Between two looks at a run that a Lease beats for: no answer to a heartbeat tells that it was
+  // cancelled. Half the grace of a cancelled run, so that the other half is left to its work.
+  Nanos look{};
 
   bool operator==(const Cadence&) const = default;
 };

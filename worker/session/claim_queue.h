@@ -56,8 +56,8 @@ class ClaimQueue {
   // Of two runs of the same second the order of their uids counts, which is nobody's.
   using Key = std::pair<ServerTime, std::pair<std::uint64_t, std::uint64_t>>;
   struct Entry {
-    PendingRun run;
-    std::uint64_t listing;
+    PendingRun run{};
+    std::uint64_t listing{0};
   };
   static Key KeyOf(const PendingRun& run) { return {run.created, {run.uid.high, run.uid.low}}; }
   void Erase(std::map<Key, Entry>::iterator entry);

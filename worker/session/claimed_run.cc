@@ -36,4 +36,15 @@ Result<ClaimedRun> ReadClaimedRun(EventDecoder& decoder, std::string_view json) 
   return run;
 }
 
+std::string FenceText(const std::string& title, Uid mine, const ClaimedRun& seen) {
+  if (seen.uid != mine && !mine.IsNone()) return title + " is another run by now";
+  if (IsTerminal(seen.phase)) {
+    std::string text = title + " is " + std::string(PhaseName(seen.phase));
+    if (!seen.reason.empty()) text += " (" + seen.reason + ")";
+    if (!seen.completion_time.empty()) text += " since " + seen.completion_time;
+    return text;
+  }
+  return title + " is claimed by " + seen.claimed_by + " since " + seen.claimed_at;
+}
+
 }  // namespace jobrun

@@ -39,4 +39,8 @@ struct ClaimedRun {
 // The object of a GET or PATCH. kInvalid says what can't be read.
 [[nodiscard]] Result<ClaimedRun> ReadClaimedRun(EventDecoder& decoder, std::string_view json);
 
+// What became of a run that is not its worker's any more: `title` names it, `mine` is its uid
+// (none: not known yet), `seen` is what goes by its name now.
+[[nodiscard]] std::string FenceText(const std::string& title, Uid mine, const ClaimedRun& seen);
+
 }  // namespace jobrun

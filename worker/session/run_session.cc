@@ -150,7 +150,8 @@ void RunSession::OnRead(const Response& response, Clocks now) {
   Result<ClaimedRun> seen = ReadClaimedRun(decoder_, response.body);
   if (!seen) return Finish(SessionEnd::kRefused, Title() + ": " + seen.error().ToString());
   // A watch showed a run of this lane and for this worker: its namesake may be anything.
-  if (from_watch_ && seen->uid != run_.uid) return Finish(SessionEnd::kNotFound, FenceText(*seen));
+  if (from_watch_ && seen->uid != run_.uid)
+    return Finish(SessionEnd::kNotFound, FenceTextOf(*seen));
   run_ = std::move(seen).value();
   JudgeClaim(now);
 }
@@ -161,7 +162,7 @@ void RunSession::JudgeClaim(Clocks now) {
     return Finish(SessionEnd::kTaken,
                   Title() + " is claimed by " + run_.claimed_by + " since " + run_.claimed_at);
   }
-  if (run_.phase != Phase::kPending) return Finish(SessionEnd::kTerminal, FenceText(run_));
+  if (run_.phase != Phase::kPending) return Finish(SessionEnd::kTerminal, FenceTextOf(run_));
   if (run_.being_deleted) return Finish(SessionEnd::kTerminal, Title() + " is being deleted");
   if (run_.cancelled) return Finish(SessionEnd::kTerminal, Title() + " is cancelled");
   if (!run_.assigned_to.empty() && run_.assigned_to != options_.worker) {
@@ -248,7 +249,7 @@ Nanos RunSession::Jittered(Nanos longest) { return Times(longest, 1 - kJitter * 
 
 // Where a Lease beats, cancellation and fence are only looked for.
 Nanos RunSession::RegularPeriod() {
-  return Jittered(BeatsByLease() && !progressed_ ? cadence_.timeout : cadence_.period);
+  return Jittered(BeatsByLease() && !progressed_ ? cadence_.look : cadence_.period);
 }
 
 void RunSession::OnBeatAnswer(const Response& response, Clocks now) {
@@ -278,7 +279,7 @@ void RunSession::OnLookAnswer(const Response& response, Clocks now) {
   if (response.status != kHttpOk) return Failed(response, now);
   auto seen = ReadClaimedRun(decoder_, response.body);
   if (!seen) return Failed({.detail = seen.error().ToString()}, now);
-  if (!Ours(*seen) || IsTerminal(seen->phase)) return Fence(FenceText(*seen));
+  if (!Ours(*seen) || IsTerminal(seen->phase)) return Fence(FenceTextOf(*seen));
   TakeIn(std::move(seen).value());
   if (refusal_.empty()) return GotThrough(must_beat_ ? Nanos(0) : RegularPeriod(), now);
   Failed({.status = kHttpUnprocessable, .detail = std::exchange(refusal_, {})}, now);

@@ -143,7 +143,9 @@ class RunSession {
   void OnLookBack(const Response& response, Clocks now);
   void ReportAgain(const std::string& why, Nanos wait, Clocks now);
   void Finish(SessionEnd end, std::string text);
-  [[nodiscard]] std::string FenceText(const ClaimedRun& seen) const;
+  [[nodiscard]] std::string FenceTextOf(const ClaimedRun& seen) const {
+    return FenceText(Title(), run_.uid, seen);
+  }
 
   void SendAs(Asked asked, Request request, Clocks now);
   [[nodiscard]] bool Ours(const ClaimedRun& run) const;

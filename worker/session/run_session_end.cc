@@ -68,7 +68,7 @@ void RunSession::OnLookBack(const Response& response, Clocks now) {
   if (response.status == kHttpOk) {
     const auto seen = ReadClaimedRun(decoder_, response.body);
     if (seen && (!Ours(*seen) || IsTerminal(seen->phase))) {
-      return Finish(SessionEnd::kFenced, FenceText(*seen));
+      return Finish(SessionEnd::kFenced, FenceTextOf(*seen));
     }
   }
   ReportAgain(refusal_, response.retry_after.value_or(Seconds(0)), now);
@@ -82,17 +82,6 @@ void RunSession::ReportAgain(const std::string& why, Nanos wait, Clocks now) {
   if (std::exchange(failing_, true)) return;
   host_.Log(
       {LogLevel::kWarn, "the end could not be reported yet", {{"run", Title()}, {"error", why}}});
-}
-
-std::string RunSession::FenceText(const ClaimedRun& seen) const {
-  if (seen.uid != run_.uid && !run_.uid.IsNone()) return Title() + " is another run by now";
-  if (IsTerminal(seen.phase)) {
-    std::string text = Title() + " is " + std::string(PhaseName(seen.phase));
-    if (!seen.reason.empty()) text += " (" + seen.reason + ")";
-    if (!seen.completion_time.empty()) text += " since " + seen.completion_time;
-    return text;
-  }
-  return Title() + " is claimed by " + seen.claimed_by + " since " + seen.claimed_at;
 }
 
 void RunSession::Finish(SessionEnd end, std::string text) {

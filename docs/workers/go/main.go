@@ -1,7 +1,7 @@
 // Worker works on one JobRun, with client-go's dynamic client: worker NAMESPACE/NAME. Put your work into work().
 //
 // Exit codes: 0 done; 1 the work failed; 65 the run is over, fenced or cancelled; 66 no such run; 69 no answer; 73
-// claimed by another worker; 77 forbidden; 143 handed back because of SIGTERM.
+// claimed by, or assigned to, another worker; 77 forbidden; 143 handed back because of SIGTERM.
 package main
 
 import (
@@ -41,11 +41,12 @@ func work(p payload, beat func(progress string)) error {
 
 // A jobRun is what this worker reads of the object.
 type jobRun struct {
-	Metadata struct{ ResourceVersion string }
+	Metadata struct{ ResourceVersion, UID string }
 	Spec     struct {
-		Heartbeat struct{ IntervalSeconds, TimeoutSeconds float64 }
-		Cancelled bool
-		Payload   payload
+		Heartbeat  struct{ IntervalSeconds, TimeoutSeconds float64 }
+		Cancelled  bool
+		AssignedTo string
+		Payload    payload
 	}
 	Status struct{ Phase, ClaimedBy, ClaimedAt string }
 }
@@ -54,20 +55,20 @@ type fields = map[string]any
 
 type worker struct {
 	runs                              dynamic.ResourceInterface
-	run, name                         string
+	run, uid, name                    string
 	interval, timeout, requestTimeout time.Duration
 	acceptedAt, nextBeatAt            time.Time
 	cancelled                         bool
 }
 
 // request patches the run's status, or reads the run when there is no patch.
-func (w *worker) request(patch fields) (run jobRun, err error) {
+func (w *worker) request(kind types.PatchType, patch any) (run jobRun, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), w.requestTimeout)
 	defer cancel()
 	var object *unstructured.Unstructured
 	sentAt := time.Now()
 	if text, _ := json.Marshal(patch); patch != nil {
-		object, err = w.runs.Patch(ctx, w.run, types.MergePatchType, text, metav1.PatchOptions{}, "status")
+		object, err = w.runs.Patch(ctx, w.run, kind, text, metav1.PatchOptions{}, "status")
 	} else {
 		object, err = w.runs.Get(ctx, w.run, metav1.GetOptions{})
 	}
@@ -90,7 +91,7 @@ func (w *worker) claim() payload {
 	var err error
 	for claimedAt, tries := now(), 5; tries > 0; tries-- {
 		var run jobRun
-		if run, err = w.request(nil); err == nil {
+		if run, err = w.request("", nil); err == nil {
 			status := run.Status
 			if phase := cmp.Or(status.Phase, "Pending"); phase != "Pending" && phase != "Running" {
 				stop(65, "the run is over: %s", phase)
@@ -98,13 +99,17 @@ func (w *worker) claim() payload {
 			if status.ClaimedBy != "" && (status.ClaimedBy != w.name || status.ClaimedAt != claimedAt) {
 				stop(73, "claimed by %s since %s", status.ClaimedBy, status.ClaimedAt)
 			}
+			if assigned := cmp.Or(run.Spec.AssignedTo, w.name); assigned != w.name {
+				stop(73, "assigned to %s", assigned)
+			}
 			// The guard: of two workers that have read this version, one gets a 409, and reads again.
 			guard := fields{"resourceVersion": run.Metadata.ResourceVersion}
 			claim := fields{"phase": "Running", "claimedAt": claimedAt, "claimedBy": w.name}
-			run, err = w.request(fields{"metadata": guard, "status": claim})
+			run, err = w.request(types.MergePatchType, fields{"metadata": guard, "status": claim})
 		}
 		switch {
 		case err == nil:
+			w.uid = run.Metadata.UID
 			heartbeat := run.Spec.Heartbeat
 			w.interval, w.timeout = seconds(heartbeat.IntervalSeconds), seconds(heartbeat.TimeoutSeconds)
 			w.requestTimeout, w.nextBeatAt = min(5*time.Second, w.interval/3), w.acceptedAt.Add(w.interval)
@@ -120,11 +125,17 @@ func (w *worker) claim() payload {
 	return payload{}
 }
 
-// report tells whether it was accepted. What was not may be accepted later, unless the run is no longer ours: claimedBy
-// goes along each time, so that a run of this name that another worker has claimed refuses it.
+// report tells whether it was accepted. What was not may be accepted later, unless the run is no longer ours: a new run
+// of this name, and one that another worker has claimed, refuse it.
 func (w *worker) report(status fields) bool {
-	status["claimedBy"] = w.name
-	_, err := w.request(fields{"status": status})
+	patch := []fields{
+		{"op": "test", "path": "/metadata/uid", "value": w.uid},
+		{"op": "test", "path": "/status/claimedBy", "value": w.name},
+	}
+	for key, value := range status {
+		patch = append(patch, fields{"op": "add", "path": "/status/" + key, "value": value})
+	}
+	_, err := w.request(types.JSONPatchType, patch)
 	if apierrors.IsNotFound(err) || apierrors.IsInvalid(err) {
 		stop(65, "fenced: %v", err)
 	}

@@ -1,7 +1,7 @@
 """worker.py NAMESPACE/NAME: works on one JobRun, with the official Kubernetes client. Put your work into work().
 
 Exit codes: 0 done; 1 the work failed; 65 the run is over, fenced or cancelled; 66 no such run; 69 no answer; 73 claimed
-by another worker; 77 forbidden; 143 handed back because of SIGTERM.
+by, or assigned to, another worker; 77 forbidden; 143 handed back because of SIGTERM.
 """
 
 import datetime
@@ -32,7 +32,7 @@ class Run:
         self.api, self.worker = api, worker
         self.where = {"group": "jobrun.dev", "version": "v1", "plural": "jobruns", "namespace": namespace, "name": name}
         self.request_seconds = 5
-        self.interval = self.timeout = self.accepted_at = self.next_beat_at = None
+        self.uid = self.interval = self.timeout = self.accepted_at = self.next_beat_at = None
         self.cancelled = False
 
     def request(self, method, **options):
@@ -44,10 +44,9 @@ class Run:
         except (urllib3.exceptions.HTTPError, OSError) as error:
             return 0, error
 
-    def patch(self, status, **metadata):
-        """claimedBy goes along each time: a run of this name that another worker has claimed refuses it."""
+    def patch(self, kind, body):
         sent_at = time.monotonic()
-        body = {"metadata": metadata, "status": {"claimedBy": self.worker, **status}}
+        self.api.api_client.set_default_header("Content-Type", f"application/{kind}-patch+json")
         code, run = self.request(self.api.patch_namespaced_custom_object_status, body=body)
         if code == 200:
             self.accepted_at, self.cancelled = sent_at, run["spec"].get("cancelled", False)
@@ -65,10 +64,14 @@ class Run:
                     stop(65, f"the run is over: {status['phase']}")
                 if owner and (owner, since) != (self.worker, claimed_at):
                     stop(73, f"claimed by {owner} since {since}")
+                if spec.get("assignedTo", self.worker) != self.worker:
+                    stop(73, f"assigned to {spec['assignedTo']}")
                 # The guard: of two workers that have read this version, one gets a 409, and reads again.
                 guard = {"resourceVersion": run["metadata"]["resourceVersion"]}
-                code, run = self.patch({"phase": "Running", "claimedAt": claimed_at}, **guard)
+                claim = {"phase": "Running", "claimedAt": claimed_at, "claimedBy": self.worker}
+                code, run = self.patch("merge", {"metadata": guard, "status": claim})
             if code == 200:
+                self.uid = run["metadata"]["uid"]
                 heartbeat = {"intervalSeconds": 30, "timeoutSeconds": 150, **spec.get("heartbeat", {})}
                 self.interval, self.timeout = heartbeat["intervalSeconds"], heartbeat["timeoutSeconds"]
                 self.request_seconds, self.next_beat_at = min(5, self.interval / 3), self.accepted_at + self.interval
@@ -79,8 +82,12 @@ class Run:
         return stop(69, f"can't claim the run: {code} {run}")
 
     def report(self, status):
-        """Whether it was accepted. What was not may be accepted later, unless the run is no longer ours."""
-        code, run = self.patch(status)
+        """Whether it was accepted. What was not may be accepted later, unless the run is no longer ours: a new run of
+        this name, and one that another worker has claimed, refuse it."""
+        guard = {"/metadata/uid": self.uid, "/status/claimedBy": self.worker}
+        code, run = self.patch("json", [
+            *({"op": "test", "path": path, "value": value} for path, value in guard.items()),
+            *({"op": "add", "path": f"/status/{key}", "value": value} for key, value in status.items())])
         if code in (404, 422):
             stop(65, f"fenced: {code} {run}")
         if code != 200:
@@ -126,7 +133,6 @@ def main():
     kubernetes.config.load_config(client_configuration=configuration)  # A kubeconfig, or the pod's service account.
     configuration.retries = False  # Left alone, it makes four requests of one, each with the whole timeout.
     client = kubernetes.client.ApiClient(configuration)
-    client.set_default_header("Content-Type", "application/merge-patch+json")  # Custom resources know no strategic merge.
     worker = os.environ.get("POD_NAME") or f"{socket.gethostname()}-{os.getpid()}"
     run = Run(kubernetes.client.CustomObjectsApi(client), *sys.argv[1].split("/"), worker)
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # worker.sh NAMESPACE/NAME: works on one JobRun, with kubectl. Put your work into step(). Needs Linux and GNU date.
 # Exit codes: 0 done; 1 the work failed; 65 the run is over, fenced or cancelled; 66 no such run; 69 no answer; 73
-# claimed by another worker; 77 forbidden; 143 handed back because of SIGTERM.
+# claimed by, or assigned to, another worker; 77 forbidden; 143 handed back because of SIGTERM.
 set -u
 namespace=${1%/*} run=${1#*/}
 worker=${POD_NAME:-$(hostname)-$$}
@@ -28,31 +28,37 @@ stop() {  # stop CODE WHY: ends the worker, and with it the work
 
 kube() { timeout "$request_seconds" kubectl --namespace "$namespace" "$@" 2>&1; }
 
-# claimedBy goes along each time: a run of this name that another worker has claimed refuses it.
-patch() {  # patch STATUS [METADATA]
+patch() {  # patch TYPE PATCH
   sent_at=$(centiseconds)
-  answer=$(kube patch jobrun "$run" --subresource=status --type=merge --output='jsonpath={.spec.cancelled}' \
-    --patch "{\"metadata\":{${2:-}},\"status\":{\"claimedBy\":\"$worker\",$1}}") || return
+  answer=$(kube patch jobrun "$run" --subresource=status --type="$1" --output='jsonpath={.spec.cancelled}' \
+    --patch "$2") || return
   accepted_at=$sent_at cancelled=$answer
 }
+
+# Operations of a JSON patch.
+test_that() { printf '{"op":"test","path":"%s","value":"%s"}' "$1" "$2"; }  # test_that PATH TEXT
+add() { printf ',{"op":"add","path":"/status/%s","value":%s}' "$1" "$2"; }  # add FIELD JSON
 
 get() { kube get jobrun "$run" --ignore-not-found --output="jsonpath=$1"; }  # Prints nothing when there is no run.
 
 claim() {
   claimed_at=$(now)  # Once: a claim whose answer was lost is seen to be ours.
-  state='{.status.phase}|{.status.claimedBy}|{.status.claimedAt}|{.metadata.resourceVersion}'
+  state='{.status.phase}|{.status.claimedBy}|{.status.claimedAt}|{.spec.assignedTo}'
+  identity='{.metadata.resourceVersion}|{.metadata.uid}'
   settings='{.spec.heartbeat.intervalSeconds}|{.spec.heartbeat.timeoutSeconds}'
   payload='{.spec.payload.steps}|{.spec.payload.stepSeconds}|{.spec.payload.failAt}'
   for _ in 1 2 3 4 5; do
-    if answer=$(get "$state|$settings|$payload"); then
+    if answer=$(get "$state|$identity|$settings|$payload"); then
       [ -n "$answer" ] || stop 66 "no such run"
-      IFS='|' read -r phase owner since version interval timeout steps step_seconds fail_at <<END
+      IFS='|' read -r phase owner since assigned version uid interval timeout steps step_seconds fail_at <<END
 $answer
 END
       case $phase in Succeeded | Failed | Stuck) stop 65 "the run is over: $phase" ;; esac
       [ -z "$owner" ] || [ "$owner $since" = "$worker $claimed_at" ] || stop 73 "claimed by $owner since $since"
+      [ "${assigned:-$worker}" = "$worker" ] || stop 73 "assigned to $assigned"
       # The guard: of two workers that have read this version, one gets a conflict, and reads again.
-      patch "\"phase\":\"Running\",\"claimedAt\":\"$claimed_at\"" "\"resourceVersion\":\"$version\"" && return
+      status="{\"phase\":\"Running\",\"claimedAt\":\"$claimed_at\",\"claimedBy\":\"$worker\"}"
+      patch merge "{\"metadata\":{\"resourceVersion\":\"$version\"},\"status\":$status}" && return
     fi
     case $answer in *"(Forbidden)"* | *"(Unauthorized)"*) stop 77 "$answer" ;; esac
     sleep 1
@@ -60,15 +66,16 @@ END
   stop 69 "can't claim the run: $answer"
 }
 
-# Whether it was accepted. kubectl fails alike when it is refused and in an outage, so ask whose the run is: without an
-# answer the next one may get through, and when the end is what was written (PHASE), only its answer was lost.
-report() {  # report STATUS [PHASE]
-  patch "$1" && return
+# Whether it was accepted. A new run of this name, and one that another worker has claimed, refuse it. kubectl fails
+# alike when it is refused and in an outage, so ask whose the run is: without an answer the next one may get through, and
+# when the end is what was written (PHASE), only its answer was lost.
+report() {  # report OPERATIONS [PHASE]
+  patch json "[$(test_that /metadata/uid "$uid"),$(test_that /status/claimedBy "$worker")$1]" && return
   log "not accepted: $answer"
-  if owner=$(get '{.status.phase} {.status.claimedBy}'); then
+  if owner=$(get '{.status.phase} {.status.claimedBy} {.metadata.uid}'); then
     case $owner in
-      "Running $worker") ;;
-      "${2:-} $worker") return ;;
+      "Running $worker $uid") ;;
+      "${2:-} $worker $uid") return ;;
       *) stop 65 "fenced: the run is ${owner:-gone}" ;;
     esac
   fi
@@ -79,7 +86,7 @@ report() {  # report STATUS [PHASE]
 beat() {  # beat PROGRESS: once in an interval, whatever became of the beat before
   if [ "$(centiseconds)" -ge "$next_beat_at" ]; then
     next_beat_at=$(($(centiseconds) + interval * 100))
-    report "\"lastHeartbeatAt\":\"$(now)\",\"progress\":\"$1\""
+    report "$(add lastHeartbeatAt "\"$(now)\"")$(add progress "\"$1\"")"
   fi
   stop_if_silent
 }
@@ -89,12 +96,12 @@ stop_if_silent() {
     stop 65 "fenced: nothing was accepted for $timeout s, so somebody else may be doing the work"
 }
 
-record() {  # record STATUS [PHASE]: sends what must arrive until it does
+record() {  # record OPERATIONS [PHASE]: sends what must arrive until it does
   until report "$@"; do sleep "$interval"; done
 }
 
 end() {  # end PHASE [REASON]
-  record "\"phase\":\"$1\",${2:+\"reason\":\"$2\",}\"completionTime\":\"$(now)\"" "$1"
+  record "$(add phase "\"$1\"")${2:+$(add reason "\"$2\"")}$(add completionTime "\"$(now)\"")" "$1"
 }
 
 claim
@@ -110,6 +117,6 @@ while [ "$done" -lt "$steps" ]; do
   [ "$cancelled" != true ] || { end Failed Cancelled; stop 65 "cancelled"; }
   [ -z "$terminated" ] || { end Failed HandedBack; stop 143 "handed back"; }
 done
-record "\"exitCode\":$exit_code,\"exitTime\":\"$(now)\""
+record "$(add exitCode "$exit_code")$(add exitTime "\"$(now)\"")"
 if [ "$exit_code" = 0 ]; then end Succeeded; else end Failed WorkFailed; fi
 stop "$exit_code" "ended with $exit_code"

@@ -1,17 +1,18 @@
 // worker.ts NAMESPACE/NAME: works on one JobRun, with the official Kubernetes client. Put your work into work().
 //
 // Exit codes: 0 done; 1 the work failed; 65 the run is over, fenced or cancelled; 66 no such run; 69 no answer; 73
-// claimed by another worker; 77 forbidden; 143 handed back because of SIGTERM.
+// claimed by, or assigned to, another worker; 77 forbidden; 143 handed back because of SIGTERM.
 import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ApiException, CustomObjectsApi, KubeConfig, Observable, PatchStrategy } from "@kubernetes/client-node";
 import type { ConfigurationOptions, RequestContext } from "@kubernetes/client-node";
 
 interface JobRun {
-  metadata: { resourceVersion: string };
+  metadata: { resourceVersion: string; uid: string };
   spec: {
     heartbeat?: { intervalSeconds?: number; timeoutSeconds?: number };
     cancelled?: boolean;
+    assignedTo?: string;
     payload?: { steps?: number; stepSeconds?: number; failAt?: number };
   };
   status?: { phase?: string; claimedBy?: string; claimedAt?: string };
@@ -28,6 +29,7 @@ async function* work({ steps = 60, stepSeconds = 1, failAt = 0 }: NonNullable<Jo
 
 class Run {
   cancelled = false;
+  private uid = "";
   private interval = 30_000;
   private timeout = 150_000;
   private requestTimeout = 5_000;
@@ -40,11 +42,11 @@ class Run {
   }
 
   // The code of the answer, 0 without one, and the run as it is now, or what went wrong.
-  private async request(send: (options: ConfigurationOptions) => Promise<JobRun>) {
+  private async request(send: (options: ConfigurationOptions) => Promise<JobRun>, kind?: PatchStrategy) {
     const middleware = {
       pre: (request: RequestContext) => {
         request.setSignal(AbortSignal.timeout(this.requestTimeout));
-        request.setHeaderParam("Content-Type", PatchStrategy.MergePatch); // Left alone, it would be a JSON patch.
+        if (kind) request.setHeaderParam("Content-Type", kind);
         return new Observable(Promise.resolve(request));
       },
       post: (response: any) => new Observable<any>(Promise.resolve(response)),
@@ -56,11 +58,10 @@ class Run {
     }
   }
 
-  // claimedBy goes along each time: a run of this name that another worker has claimed refuses it.
-  private async patch(status: object, metadata = {}) {
+  private async patch(kind: PatchStrategy, body: object) {
     const sentAt = performance.now();
-    const body = { metadata, status: { claimedBy: this.worker, ...status } };
-    const answer = await this.request((options) => this.api.patchNamespacedCustomObjectStatus({ ...this.where, body }, options));
+    const send = (options: ConfigurationOptions) => this.api.patchNamespacedCustomObjectStatus({ ...this.where, body }, options);
+    const answer = await this.request(send, kind);
     if (answer.run) {
       this.acceptedAt = sentAt;
       this.cancelled = answer.run.spec.cancelled ?? false;
@@ -77,11 +78,15 @@ class Run {
         const { phase = "Pending", claimedBy, claimedAt: since } = answer.run.status ?? {};
         if (phase !== "Pending" && phase !== "Running") stop(65, `the run is over: ${phase}`);
         if (claimedBy && (claimedBy !== this.worker || since !== claimedAt)) stop(73, `claimed by ${claimedBy} since ${since}`);
+        const { assignedTo = this.worker } = answer.run.spec;
+        if (assignedTo !== this.worker) stop(73, `assigned to ${assignedTo}`);
         // The guard: of two workers that have read this version, one gets a 409, and reads again.
         const { resourceVersion } = answer.run.metadata;
-        answer = await this.patch({ phase: "Running", claimedAt }, { resourceVersion });
+        const status = { phase: "Running", claimedAt, claimedBy: this.worker };
+        answer = await this.patch(PatchStrategy.MergePatch, { metadata: { resourceVersion }, status });
       }
       if (answer.run) {
+        this.uid = answer.run.metadata.uid;
         const { intervalSeconds = 30, timeoutSeconds = 150 } = answer.run.spec.heartbeat ?? {};
         this.interval = intervalSeconds * 1000;
         this.timeout = timeoutSeconds * 1000;
@@ -96,9 +101,14 @@ class Run {
     return stop(69, `can't claim the run: ${answer?.why}`);
   }
 
-  // Whether it was accepted. What was not may be accepted later, unless the run is no longer ours.
+  // Whether it was accepted. What was not may be accepted later, unless the run is no longer ours: a new run of this
+  // name, and one that another worker has claimed, refuse it.
   private async report(status: object) {
-    const { code, why } = await this.patch(status);
+    const { code, why } = await this.patch(PatchStrategy.JsonPatch, [
+      { op: "test", path: "/metadata/uid", value: this.uid },
+      { op: "test", path: "/status/claimedBy", value: this.worker },
+      ...Object.entries(status).map(([key, value]) => ({ op: "add", path: `/status/${key}`, value })),
+    ]);
     if (code === 404 || code === 422) stop(65, `fenced: ${why}`);
     if (code !== 200) {
       log(`not accepted: ${why}`);

@@ -11,7 +11,9 @@ import java.net.InetAddress;
 import java.time.Instant;
 import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.function.Consumer;
@@ -20,7 +22,7 @@ import java.util.function.Consumer;
  * Worker NAMESPACE/NAME: works on one JobRun, with the fabric8 client. Put your work into work().
  *
  * <p>Exit codes: 0 done; 1 the work failed; 65 the run is over, fenced or cancelled; 66 no such run; 69 no answer; 73
- * claimed by another worker; 77 forbidden; 143 handed back because of SIGTERM.
+ * claimed by, or assigned to, another worker; 77 forbidden; 143 handed back because of SIGTERM.
  */
 public final class Worker {
   private static final DateTimeFormatter MICROSECONDS =
@@ -43,6 +45,7 @@ public final class Worker {
   private final KubernetesClient client;
   private final String namespace, name, worker;
   private Resource<GenericKubernetesResource> resource;
+  private String uid;
   private long interval, timeout, acceptedAt, nextBeatAt; // Milliseconds.
   private boolean cancelled;
 
@@ -61,13 +64,10 @@ public final class Worker {
         .genericKubernetesResources(JOBRUNS).inNamespace(namespace).withName(name);
   }
 
-  /** claimedBy goes along each time: a run of this name that another worker has claimed refuses it. */
-  private GenericKubernetesResource patch(Map<String, Object> status, Map<String, Object> metadata) {
+  private GenericKubernetesResource patch(PatchType kind, Object patch) {
     long sentAt = clock();
-    Map<String, Object> owned = new HashMap<>(status);
-    owned.put("claimedBy", worker);
-    String body = client.getKubernetesSerialization().asJson(Map.of("metadata", metadata, "status", owned));
-    var run = resource.subresource("status").patch(PatchContext.of(PatchType.JSON_MERGE), body);
+    String body = client.getKubernetesSerialization().asJson(patch);
+    var run = resource.subresource("status").patch(PatchContext.of(kind), body);
     acceptedAt = sentAt;
     cancelled = Boolean.TRUE.equals(run.get("spec", "cancelled"));
     return run;
@@ -83,9 +83,13 @@ public final class Worker {
         String phase = run.get("status", "phase"), owner = run.get("status", "claimedBy"), since = run.get("status", "claimedAt");
         if (phase != null && !phase.equals("Pending") && !phase.equals("Running")) stop(65, "the run is over: " + phase);
         if (owner != null && !(owner.equals(worker) && since.equals(claimedAt))) stop(73, "claimed by " + owner + " since " + since);
+        String assigned = run.get("spec", "assignedTo");
+        if (assigned != null && !assigned.equals(worker)) stop(73, "assigned to " + assigned);
         // The guard: of two workers that have read this version, one gets a 409, and reads again.
-        run = patch(Map.of("phase", "Running", "claimedAt", claimedAt),
-            Map.of("resourceVersion", run.getMetadata().getResourceVersion()));
+        var guard = Map.of("resourceVersion", run.getMetadata().getResourceVersion());
+        var claim = Map.of("phase", "Running", "claimedAt", claimedAt, "claimedBy", worker);
+        run = patch(PatchType.JSON_MERGE, Map.of("metadata", guard, "status", claim));
+        uid = run.getMetadata().getUid();
         interval = 1000 * number(run, 30, "spec", "heartbeat", "intervalSeconds").longValue();
         timeout = 1000 * number(run, 150, "spec", "heartbeat", "timeoutSeconds").longValue();
         nextBeatAt = acceptedAt + interval;
@@ -100,10 +104,17 @@ public final class Worker {
     throw stop(69, "can't claim the run: " + trouble);
   }
 
-  /** Whether it was accepted. What was not may be accepted later, unless the run is no longer ours. */
+  /**
+   * Whether it was accepted. What was not may be accepted later, unless the run is no longer ours: a new run of this
+   * name, and one that another worker has claimed, refuse it.
+   */
   private boolean report(Map<String, Object> status) {
+    List<Map<String, Object>> operations = new ArrayList<>();
+    operations.add(Map.of("op", "test", "path", "/metadata/uid", "value", uid));
+    operations.add(Map.of("op", "test", "path", "/status/claimedBy", "value", worker));
+    status.forEach((key, value) -> operations.add(Map.of("op", "add", "path", "/status/" + key, "value", value)));
     try {
-      patch(status, Map.of());
+      patch(PatchType.JSON, operations);
       return true;
     } catch (KubernetesClientException error) {
       if (error.getCode() == 404 || error.getCode() == 422) stop(65, "fenced: " + why(error));
