@@ -134,10 +134,10 @@ class Doubled(Switched):
 
 
 class Replayed(Switched):
-    """After each event come those before it again, the oldest first."""
+    """After each event come those before it again, the oldest first, of some ten seconds."""
 
     def pieces(self, path, lines):
-        before = collections.deque(maxlen=12)
+        before = collections.deque(maxlen=60)
         for line in lines:
             yield line
             if before and self.strikes():
