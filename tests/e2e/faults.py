@@ -3,6 +3,7 @@ begin() to end(), and each counts how often it struck. Standard library only.
 """
 
 import collections
+import http.client
 import json
 import queue
 import random
@@ -118,8 +119,8 @@ class Lagging(Switched):
         try:
             for line in lines:
                 waiting.put((line, time.monotonic()))
-        except (OSError, ValueError):
-            pass  # The server is gone, or the gate.
+        except (OSError, ValueError, AttributeError, http.client.HTTPException):
+            pass  # The server is gone, or who asked it: its connection was closed by another thread.
         waiting.put(None)
 
 
