@@ -2,6 +2,7 @@
 
 import time
 
+from crew import SCALED, Crew
 from space import AFTER_STOP_SECONDS, LATE_SECONDS, NO_STOP, beats, eventually
 from stories import story
 
@@ -88,6 +89,22 @@ def test_a_controller_that_was_stopped_reaps_nobody_alive(space):
     assert controller.reaps() == 0
     worker.fall_silent()
     space.silent_until_reaped(worker, "beats-on", 3, LATE_SECONDS + AFTER_STOP_SECONDS)
+
+
+@story
+def test_a_controller_with_hardly_any_processor_time_reaps_nobody_alive(space):
+    """A twentieth of one, in slices, for three timeouts; those who die meanwhile are reaped, at the latest when it has its
+    time again."""
+    controller = space.controller(config=SCALED)
+    crew = Crew(space, 4)
+    crew.lose(1)
+    until = time.monotonic() + 3 * crew.timeout
+    while time.monotonic() < until:
+        controller.pause()
+        time.sleep(0.19)
+        controller.resume()
+        time.sleep(0.01)
+    crew.comes_out_right(3 * crew.timeout)
 
 
 @story
