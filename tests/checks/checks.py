@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Holds the tree to its structure: layering, one place for clocks, few heavy files, lengths, one type per name.
 
-And docs/behaviours.md to the tests: every row names some, and each that it names exists.
+And docs/behaviours.md and the table of faults in docs/safety.md to the tests: every row names some, and each that it
+names exists.
 
 Prints one line per violation, `path:line: what`, and exits 1 when there is any.
 """
@@ -43,6 +44,9 @@ CLOCKS = re.compile(r'system_clock::now|steady_clock::now|high_resolution_clock|
                     r'random_device|clock_gettime|gettimeofday|\btime\((nullptr|NULL|0)\)')
 MUTANTS = 'tests/mutants'
 BEHAVIOURS = 'docs/behaviours.md'
+FAULTS, FAULTS_HEAD, FAULTS_COUNT = 'docs/safety.md', '## Every fault and its test', 66
+SIMULATED = 'tests/simulation/faults.h'
+NOT_TESTED = 'not tested'
 BEAST_FILES_MAX = 6
 FILE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 70
@@ -185,6 +189,43 @@ def check_behaviours(root):
             yield f'{BEHAVIOURS}:{number}: names no test'
 
 
+def tests_by_name(root):
+    """Every name that the table of faults may use: SUITE.CASE, FILE::FUNCTION, and the actions of the simulation."""
+    names = set()
+    for path in sorted((root / 'tests').rglob('*_test.*')):
+        text = path.read_text(encoding='utf-8')
+        names.update(f'{suite}.{case}' for suite, case in re.findall(r'\bTEST(?:_F|_P)?\((\w+), (\w+)\)', text))
+        names.update(f'{path.name}::{name}' for name in re.findall(r'^def (test_\w+)\(', text, flags=re.M))
+    actions = root / SIMULATED
+    return names | set(re.findall(r'"([a-z-]+)"', actions.read_text(encoding='utf-8')) if actions.is_file() else ())
+
+
+def check_faults(root):
+    """Rows are `| number | fault | `test`… | `action`… | `test`… |`, numbered without a gap. Each names tests that exist, or
+    says that there is none."""
+    path = root / FAULTS
+    if not path.is_file():
+        return
+    text = path.read_text(encoding='utf-8')
+    before, _, section = text.partition(FAULTS_HEAD + '\n')
+    first, known, number = before.count('\n') + 2, tests_by_name(root), 0
+    for at, line in enumerate(section.split('\n## ')[0].splitlines(), first):
+        row = re.match(r'\| (\d+) \|[^|]*\|(.*)', line)
+        if not row:
+            continue
+        number += 1
+        if int(row.group(1)) != number:
+            yield f'{FAULTS}:{at}: row {row.group(1)} comes where {number} should'
+        names = re.findall(r'`([^`]+)`', row.group(2))
+        for name in names:
+            if name not in known:
+                yield f'{FAULTS}:{at}: there is no test {name}'
+        if bool(names) == (NOT_TESTED in row.group(2)):
+            yield f'{FAULTS}:{at}: names tests, or says "{NOT_TESTED}"'
+    if number != FAULTS_COUNT:
+        yield f'{FAULTS}:{first}: {number} faults; there are {FAULTS_COUNT}'
+
+
 def check_mutants(root):
     """Each patch still applies: one that has gone stale proves nothing when ./dev mutants is run at last."""
     for path in sorted((root / MUTANTS).glob('*.patch')):
@@ -209,6 +250,7 @@ def violations(root, paths):
             yield f'{path}:{line}: {what}'
     yield from check_names(codes)
     yield from check_behaviours(root)
+    yield from check_faults(root)
     yield from check_mutants(root)
     if len(beast) > BEAST_FILES_MAX:
         yield f'{beast[0]}:1: {len(beast)} files include Boost.Beast; at most {BEAST_FILES_MAX}: {" ".join(beast)}'

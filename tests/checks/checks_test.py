@@ -106,6 +106,31 @@ def test_behaviours_name_tests_that_exist(tmp_path, row, complaint):
     assert (code, out) == ((1, f'docs/behaviours.md:5: {complaint}\n') if complaint else (0, 'structure: nothing found\n'))
 
 
+FAULTS_HEAD = 'Prose.\n\n## Every fault and its test\n\n| # | fault | unit | simulated | real |\n|---|---|---|---|---|\n'
+FAULTS_TAIL = ''.join(f'| {number} | it fails | `ATest.Holds` | | |\n' for number in range(2, 67))
+ACTIONS = {'tests/simulation/faults.h': 'kFaultNames = {"cut-watch",\n "pause"};\n'}
+
+
+@pytest.mark.parametrize('row, complaint', [
+    ('| 1 | it `fails` | `ATest.Holds` `BTest.Too` | `cut-watch` | `b_test.py::test_it` |', None),
+    ('| 1 | it fails | not tested | | |', None),
+    ('| 1 | it fails | `ATest.Hold` | | |', '7: there is no test ATest.Hold'),
+    ('| 1 | it fails | | `cut-watches` | |', '7: there is no test cut-watches'),
+    ('| 1 | it fails | | | `b_test.py::test_i` |', '7: there is no test b_test.py::test_i'),
+    ('| 1 | it fails | | | |', '7: names tests, or says "not tested"'),
+    ('| 1 | it fails | `ATest.Holds` | not tested | |', '7: names tests, or says "not tested"'),
+    ('| 2 | it fails | `ATest.Holds` | | |', '7: row 2 comes where 1 should'),
+    ('| 1 | it fails | `ATest.Holds` | | |\n| 2 | it fails too | `ATest.Holds` | | |', '9: row 2 comes where 3 should'),
+    ('', '4: 65 faults; there are 66'),
+])
+def test_faults_name_tests_that_exist(tmp_path, row, complaint):
+    code, out = run(tmp_path, {**TEST_FILES, **ACTIONS, 'docs/safety.md': FAULTS_HEAD + row + '\n' + FAULTS_TAIL})
+    if complaint:
+        assert code == 1 and f'docs/safety.md:{complaint}\n' in out
+    else:
+        assert (code, out) == (0, 'structure: nothing found\n')
+
+
 PATCH = 'guard: x\ntests: a:b\n\n--- a/tests/a.txt\n+++ b/tests/a.txt\n@@ -1 +1 @@\n-kept\n+broken\n'
 
 

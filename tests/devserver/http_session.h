@@ -236,6 +236,8 @@ class Session : public std::enable_shared_from_this<Session<Stream>> {
         stream_, *serializer,
         [self = this->shared_from_this(), message, serializer](error_code error, std::size_t) {
           if (error) return;
+          // The read below waits as long as the watch lasts.
+          beast::get_lowest_layer(self->stream_).expires_never();
           self->WaitForClose();
           self->Pump();
         });

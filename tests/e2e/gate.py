@@ -68,12 +68,46 @@ class Caught:
         self._answered.set()
 
 
+class Answer:
+    """What the gate answers itself: an API error."""
+
+    def __init__(self, code, message, headers=None, **more):
+        self.code, self.headers = code, {"Content-Type": "application/json", **(headers or {})}
+        self.content = _status(code, message, more)
+
+
+class Cut(Exception):
+    """The connection ends here, in the middle of an answer."""
+
+
+class Fault:
+    """What may be wrong with everything that passes a gate. This one is nothing; faults.py has those that are something.
+    Called by the threads of all connections."""
+
+    def before(self, method, path):
+        """What becomes of a request that the server has not seen yet: FORWARD, LOSE or an Answer."""
+        return FORWARD
+
+    def after(self, method, path):
+        """The same when the server has carried it out: FORWARD, LOSE_ANSWER or an Answer."""
+        return FORWARD
+
+    def is_last(self):
+        """Whether the connection ends after an answer, which says so."""
+        return False
+
+    def pieces(self, path, lines):
+        """The lines of a watch as the bytes in which they are sent. May raise Cut."""
+        yield from lines
+
+
 class Gate:
     """Open from the start. `listening=False`: connections are refused until listen(). `pki_dir`: HTTPS, with a
-    certificate from there."""
+    certificate from there. `fault`: what is wrong with it."""
 
-    def __init__(self, upstream, directory, listening=True, pki_dir=None):
+    def __init__(self, upstream, directory, listening=True, pki_dir=None, fault=Fault()):
         self.upstream = upstream  # A kubeconfig.
+        self.fault = fault
         self.flowing = threading.Event()  # Cleared: watches are silent, their events wait.
         self.flowing.set()
         self._lock = threading.Lock()
@@ -171,8 +205,8 @@ class Gate:
         return None
 
     def refusal(self, request, about_canaries):
-        """(code, message) for a request that is refused; None for others. `request`: method, path and headers."""
-        return next(((code, message) for when, code, message, canaries in list(self._rules)
+        """The Answer to a request that is refused; None for others. `request`: method, path and headers."""
+        return next((Answer(code, message) for when, code, message, canaries in list(self._rules)
                      if (canaries or not about_canaries) and when(*request)), None)
 
     def rewritten(self, content):
@@ -191,6 +225,7 @@ class _Server(http.server.ThreadingHTTPServer):
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # What is sent in pieces arrives in pieces.
 
     def setup(self):
         if self.server.tls:  # In the thread of the connection: a handshake that fails is only its own.
@@ -214,14 +249,17 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         about_canaries = is_about_them(self.path, body)
         refusal = gate.refusal((method, self.path, self.headers), about_canaries)
         if refusal:
-            return self.answer(refusal[0], {"Content-Type": "application/json"}, _status(*refusal))
+            return self.tell(refusal)
         caught = None if about_canaries else gate.take_catch(method, self.path)
-        fate = FORWARD
         if caught:
             fate = caught.hold(body)
             self.upstream.close()  # The server may have been restarted meanwhile.
+        else:
+            fate = gate.fault.before(method, self.path)
         if fate == LOSE:
             return self.hang_up()
+        if isinstance(fate, Answer):
+            return self.tell(fate)
         asked = {key: self.headers[key] for key in _ASKED if self.headers[key]}
         reply = self.upstream.ask(method, self.path, body, asked)
         if caught:
@@ -229,15 +267,23 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if "watch=" in self.path and reply.status == 200:
             return self.stream(reply)
         content = gate.rewritten(reply.read())
+        fate = fate if caught else gate.fault.after(method, self.path)
         if fate == LOSE_ANSWER:
             return self.hang_up()
+        if isinstance(fate, Answer):
+            return self.tell(fate)
         return self.answer(reply.status, reply.headers, content)
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = serve
 
+    def tell(self, answer):
+        self.answer(answer.code, answer.headers, answer.content)
+
     def answer(self, code, headers, content):
         self.begin(code, headers)
         self.send_header("Content-Length", str(len(content)))
+        if self.server.gate.fault.is_last():
+            self.send_header("Connection", "close")  # Closes it too, when the answer is out.
         self.end_headers()
         self.wfile.write(content)
 
@@ -245,11 +291,17 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.begin(reply.status, reply.headers)
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
+        try:
+            for piece in self.server.gate.fault.pieces(self.path, self.lines(reply)):
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+        except Cut:
+            return self.hang_up()
+        return self.wfile.write(b"0\r\n\r\n")
+
+    def lines(self, reply):
         for line in iter(reply.readline, b""):
             self.server.gate.flowing.wait()
-            line = self.server.gate.rewritten(line)
-            self.wfile.write(b"%x\r\n%s\r\n" % (len(line), line))
-        self.wfile.write(b"0\r\n\r\n")
+            yield self.server.gate.rewritten(line)
 
     def begin(self, code, headers):
         self.send_response_only(code)
@@ -285,10 +337,11 @@ def write_kubeconfig(path, url, cluster=None, user=None):
     return str(path)
 
 
-def _status(code, message):
-    reason = {401: "Unauthorized", 403: "Forbidden", 404: "NotFound", 429: "TooManyRequests"}.get(code, "InternalError")
+def _status(code, message, more):
+    reason = {401: "Unauthorized", 403: "Forbidden", 404: "NotFound", 410: "Expired", 429: "TooManyRequests",
+              504: "Timeout"}.get(code, "InternalError")
     return json.dumps({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "code": code,
-                       "reason": reason, "message": message}).encode()
+                       "reason": reason, "message": message, **more}).encode()
 
 
 def _end(connection):

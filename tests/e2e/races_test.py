@@ -2,6 +2,7 @@
 
 import time
 
+from crew import SCALED, Crew
 from space import AFTER_STOP_SECONDS, LATE_SECONDS, NO_STOP, beats, eventually
 from stories import story
 
@@ -91,6 +92,22 @@ def test_a_controller_that_was_stopped_reaps_nobody_alive(space):
 
 
 @story
+def test_a_controller_with_hardly_any_processor_time_reaps_nobody_alive(space):
+    """A twentieth of one, in slices, for three timeouts; those who die meanwhile are reaped, at the latest when it has its
+    time again."""
+    controller = space.controller(config=SCALED)
+    crew = Crew(space, 4)
+    crew.lose(1)
+    until = time.monotonic() + 3 * crew.timeout
+    while time.monotonic() < until:
+        controller.pause()
+        time.sleep(0.19)
+        controller.resume()
+        time.sleep(0.01)
+    crew.comes_out_right(3 * crew.timeout)
+
+
+@story
 def test_a_verdict_whose_answer_is_lost_counts_once(space):
     gate = space.gate()
     controller = space.controller(kubeconfig=gate.kubeconfig)
@@ -161,10 +178,10 @@ def test_a_busy_heartbeater_does_not_starve_its_own_deadline(space):
     caught = gate.catch("PATCH", "/busy/status")
     for _ in range(20):
         verdict = caught.wait()
+        caught = gate.catch("PATCH", "/busy/status")  # At once: a verdict does not wait for the stamp of the start.
         assert worker.beat() == 200
         if isinstance(verdict.body, list):
             break
-        caught = gate.catch("PATCH", "/busy/status")  # Before the answer, which the next one follows at once.
         assert verdict.forward() in (200, 409)  # The first one is no verdict: it stamps the start.
     assert verdict.forward() == 200
     ended = space.ends("busy", "Failed", "DeadlineExceeded", 10)

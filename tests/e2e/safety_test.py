@@ -61,6 +61,11 @@ def test_a_store_that_stands_still_for_three_timeouts(space):
 
 
 @lone_story
+def test_a_store_that_is_killed_and_started_again(space):
+    outlast(space, TIMEOUT + 1, space.server.kill_etcd, space.server.restart_etcd)
+
+
+@lone_story
 def test_a_store_that_takes_no_writes_for_three_timeouts(space):
     """All that is there can be read and watched, and workers are refused."""
     def begin():

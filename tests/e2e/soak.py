@@ -77,6 +77,10 @@ def api_server_stopped(field, seconds):
     return _blind(field.server.pause, field.server.resume, seconds)
 
 
+def store_killed(field, seconds):
+    return _blind(field.server.kill_etcd, field.server.restart_etcd, seconds)
+
+
 def store_stopped(field, seconds):
     return _blind(field.server.pause_etcd, field.server.resume_etcd, seconds)
 
@@ -133,8 +137,8 @@ def one_that_asks_nobody(field, seconds):
     return 0
 
 
-DISTURBANCES = (nothing, api_server_killed, api_server_stopped, store_stopped, store_takes_no_writes, leader_killed,
-                leader_stopped, standby_killed, all_killed, all_stopped, rolled, one_that_asks_nobody)
+DISTURBANCES = (nothing, api_server_killed, api_server_stopped, store_killed, store_stopped, store_takes_no_writes,
+                leader_killed, leader_stopped, standby_killed, all_killed, all_stopped, rolled, one_that_asks_nobody)
 
 
 def _blind(begin, end, seconds):

@@ -113,6 +113,19 @@ TEST_F(OutboxTest, TheSuccessorIsCreatedWhenItIsDueAndThenRecorded) {
   ExpectNothingLeft();
 }
 
+TEST_F(OutboxTest, ASuccessorThatIsDeletedIsNotCreatedAgain) {
+  RunText run = Parent();
+  run.Retry(R"("state":"Created","successorName":"a-b","successorUID":")" +
+            FormatUid(kSuccessor) + '"');
+  engine_.Sync({run, Successor()});
+  engine_.Watch(Successor().Version(50), "DELETED");
+  ExpectNothingLeft();
+  EngineHarness restarted;
+  restarted.Sync({run});
+  restarted.Pass(1h);
+  EXPECT_TRUE(restarted.Requests().empty());
+}
+
 TEST_F(OutboxTest, ACrashBetweenTheVerdictAndTheSuccessorLosesNothing) {
   RunText run = Parent();
   Sync(run);

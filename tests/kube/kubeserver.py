@@ -145,6 +145,17 @@ class KubeServer:
     def resume_etcd(self):
         self._etcd.send_signal(signal.SIGCONT)
 
+    def kill_etcd(self):
+        """SIGKILLs the store; its data stay."""
+        stop_process(self._etcd, signal.SIGKILL)
+        self._etcd = None
+
+    def restart_etcd(self):
+        """Starts the store again (after kill_etcd) on the same port and data; returns when the API server has found it."""
+        self.kill_etcd()
+        self._start_etcd()
+        self._await_api()
+
     def refuse_writes(self):
         """Makes the store read-only, as one that is full: reads, watches and deletions go on, every other write is
         answered 500."""
@@ -210,12 +221,18 @@ class KubeServer:
             f"--service-account-key-file={pki_dir}/sa.key", f"--service-account-signing-key-file={pki_dir}/sa.key",
             "--shutdown-delay-duration=0s", *self.api_flags])
         self._write_kubeconfig(self.dir / "kubeconfig", "admin")
+        tls = self._await_api()
+        with urllib.request.urlopen(self.url + "/version", timeout=10, context=tls) as reply:
+            self.version = json.load(reply)["gitVersion"]
+
+    def _await_api(self):
+        """Returns what to ask it with."""
+        pki_dir = self.dir / "pki"
         tls = ssl.create_default_context(cafile=self.ca_file)
         tls.load_cert_chain(pki_dir / "admin.crt", pki_dir / "admin.key")
         self._await_ready(self._api, "api", self.url + "/readyz", tls)
         self._await_ready(self._api, "api", self.url + "/api/v1/namespaces/default", tls)
-        with urllib.request.urlopen(self.url + "/version", timeout=10, context=tls) as reply:
-            self.version = json.load(reply)["gitVersion"]
+        return tls
 
     def _spawn(self, program, arguments):
         path = bin_dir() / program
