@@ -200,8 +200,16 @@ bool ShowsUp(int bug) {
                 outcome.failure->what.substr(0, 90).c_str());
     return true;
   }
-  std::printf("%-40s NOT CAUGHT by %lu seeds\n", kPlants.at(static_cast<std::size_t>(bug - 1)),
-              kPlantSeeds);
+  for (const NamedPlan& named : ExhaustivePlans()) {
+    const Outcome outcome = Simulate(named.plan);
+    if (!outcome.failure) continue;
+    std::printf("%-40s caught by the plan \"%s\": %s %s\n",
+                kPlants.at(static_cast<std::size_t>(bug - 1)), named.name.c_str(),
+                outcome.failure->invariant.c_str(), outcome.failure->what.substr(0, 90).c_str());
+    return true;
+  }
+  std::printf("%-40s NOT CAUGHT by %lu seeds and all plans\n",
+              kPlants.at(static_cast<std::size_t>(bug - 1)), kPlantSeeds);
   return false;
 }
 

@@ -369,4 +369,27 @@ void Oracle::CheckCounters(const std::vector<Replica*>& alive) {
   }
 }
 
+std::string Oracle::WhatIsNotKnown(const std::vector<Replica*>& alive) const {
+  std::map<std::string, std::uint64_t> there;
+  for (const auto& [key, object] : world_.server.All(Kind::kRun)) {
+    if (!IsCanary(*object) && object->name != "poison") ++there[std::string(object->Phase())];
+  }
+  for (Replica* replica : alive) {
+    std::map<std::string, std::uint64_t> known;
+    for (const auto& lane : replica->Scrape().lanes) {
+      for (std::size_t phase = 0; phase < lane.runs.size(); ++phase) {
+        if (lane.runs[phase] == 0) continue;
+        known[std::string(PhaseName(static_cast<Phase>(phase)))] += lane.runs[phase];
+      }
+    }
+    if (known == there) continue;
+    std::string text = "replica " + std::to_string(replica->Index()) + " knows";
+    for (const auto& [phase, count] : known) text += " " + std::to_string(count) + " " + phase;
+    text += " where there are";
+    for (const auto& [phase, count] : there) text += " " + std::to_string(count) + " " + phase;
+    return text;
+  }
+  return {};
+}
+
 }  // namespace jobrun::simulation

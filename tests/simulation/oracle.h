@@ -57,6 +57,8 @@ class Oracle {
 
   // When the faults are over and all has settled: what must be so by then.
   void CheckCounters(const std::vector<Replica*>& alive);
+  // Empty when each knows the runs there are, in the phases they are in.
+  [[nodiscard]] std::string WhatIsNotKnown(const std::vector<Replica*>& alive) const;
 
   [[nodiscard]] const std::map<std::string, RunFacts>& Runs() const { return runs_; }
   [[nodiscard]] std::uint64_t Verdicts() const { return verdicts_; }

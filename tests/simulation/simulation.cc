@@ -17,6 +17,8 @@ using std::chrono::seconds;
 
 constexpr Nanos kLookEvery = seconds(1);
 constexpr Nanos kQuiet = seconds(12);
+// A wait between attempts, a stream that hangs, and a list that is given up.
+constexpr Nanos kCatchUp = seconds(30 + 90 + 60);
 // Nothing takes longer; whoever waits until then has hung.
 constexpr Nanos kLongest = seconds(1500);
 
@@ -78,11 +80,29 @@ class Simulation {
     if (world_.failure) return;
     ending_.CheckQuiet();
     ending_.CheckEnds();
+    AwaitKnowledge();
+    if (world_.failure) return;
+    oracle_.CheckCounters(Alive());
+  }
+
+  // Until the last wait of a watch has passed, and until the list that makes up for what was lost.
+  void AwaitKnowledge() {
+    const Nanos until = world_.Now() + kCatchUp + Nanos(world_.plan.settings.watch.relist) * 5 / 4;
+    std::string missing;
+    do {
+      missing = oracle_.WhatIsNotKnown(Alive());
+      if (missing.empty()) return;
+      RunUntil(world_.Now() + kLookEvery);
+    } while (!world_.failure && world_.Now() < until);
+    world_.Fail("I15", missing);
+  }
+
+  std::vector<Replica*> Alive() {
     std::vector<Replica*> alive;
     for (const auto& replica : replicas_) {
       if (replica->Alive()) alive.push_back(replica.get());
     }
-    oracle_.CheckCounters(alive);
+    return alive;
   }
 
   Outcome Result() {

@@ -80,7 +80,12 @@ class Crowd:
     def items(self):
         runs, token = [], ""
         while True:
-            page = self.bench.rest.get(f"{self.bench.runs}?limit=500&continue={token}").body
+            answer = self.bench.rest.get(f"{self.bench.runs}?limit=500&continue={token}")
+            if answer.code != 200:  # Too many of us, or the list took too long: from the start.
+                time.sleep(1)
+                runs, token = [], ""
+                continue
+            page = answer.body
             runs += [run for run in page["items"] if run["spec"]["lane"] == LANE]
             token = page["metadata"].get("continue", "")
             if not token:
