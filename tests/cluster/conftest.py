@@ -40,7 +40,7 @@ def programs():
 def cluster(programs, tmp_path_factory):
     """Two nodes that know the images `jobrun:dev`, `jobrun:next` (the same with another tag) and the worker's."""
     out = tmp_path_factory.mktemp("images")
-    archives = [*images.controller(programs, out / "controller", "dev", "next"), images.worker(out)]
+    archives = [*images.controller(programs, out / "controller", "dev", "next"), images.worker(programs, out)]
     running = clusters.Cluster(os.environ.get("JOBRUN_CLUSTER_DIR") or tmp_path_factory.mktemp("cluster") / "it")
     try:
         running.up().import_images(*archives)

@@ -27,8 +27,8 @@ def sandbox(out):
     return out / "sandbox.tar"
 
 
-def worker(out):
-    """A worker: the one of the demo, and what a shell needs for it."""
+def worker(programs, out):
+    """Workers: the one of the demo with what a shell needs for it, and `jobrun`."""
     made = tree.Tree(out / "worker")
     made.program("/usr/bin/busybox", "/usr/bin/busybox")
     for applet in _APPLETS:
@@ -37,6 +37,7 @@ def worker(out):
     for program in ("curl", "date"):
         made.program(f"/usr/bin/{program}", f"/usr/bin/{program}")
     made.program("/usr/bin/dash", "/usr/bin/sh")
+    made.program(pathlib.Path(programs) / "jobrun", "/usr/bin/jobrun")
     made.accounts()
     made.copy(ROOT / "tests/demo/worker.sh", "/usr/bin/worker.sh", 0o755)
     made.copy(ROOT / "tests/cluster/pod.sh", "/usr/bin/pod.sh", 0o755)

@@ -53,6 +53,33 @@ class Crew:
             until(lambda: f"{name} does not work: {self.status(name)} {self.pod(name)}",
                   lambda: self._beats(name, first), START_SECONDS_MAX)
 
+    def share(self, lane, pods, runs, seconds_each):
+        """Pods in which `jobrun work` takes runs from a lane, and the runs; returns the names of both."""
+        names = [f"{lane}-{number}" for number in range(runs)]
+        workers = [f"worker-{number}" for number in range(pods)]
+        for name in names:
+            run = {"apiVersion": "jobrun.dev/v1", "kind": "JobRun", "metadata": {"name": name},
+                   "spec": {"lane": lane, "heartbeat": {"mode": "Required", "intervalSeconds": 2, "timeoutSeconds": 6},
+                            "retry": {"maxAttempts": 9, "backoffSeconds": 1, "maxBackoffSeconds": 1}}}
+            assert self._rest.post(_RUNS, run).code == 201
+        for name in workers:
+            pod = _pod(name, None)
+            (container,) = pod["spec"]["containers"]
+            container["command"] = ["/usr/bin/jobrun", "work", "--namespace", NAMESPACE, "--lane", lane, "--",
+                                    "/usr/bin/sh", "-c", f"sleep {seconds_each}"]
+            container["args"] = []
+            container["volumeMounts"] = [{"name": "payloads", "mountPath": "/tmp"}]
+            pod["spec"]["volumes"] = [{"name": "payloads", "emptyDir": {}}]
+            assert self._rest.post(_PODS, pod).code == 201
+        return workers, names
+
+    def family(self, name):
+        """A run and its retries, in order."""
+        family = [self.run(name)]
+        while successor := family[-1].get("status", {}).get("retry", {}).get("successorName"):
+            family.append(self.run(successor))
+        return family
+
     def _beats(self, name, first):
         status = self.status(name)
         phase = self.pod(name)["status"]["phase"]
