@@ -115,8 +115,8 @@ TEST_F(OutboxTest, TheSuccessorIsCreatedWhenItIsDueAndThenRecorded) {
 
 TEST_F(OutboxTest, ASuccessorThatIsDeletedIsNotCreatedAgain) {
   RunText run = Parent();
-  run.Retry(R"("state":"Created","successorName":"a-b","successorUID":")" +
-            FormatUid(kSuccessor) + '"');
+  run.Retry(R"("state":"Created","successorName":"a-b","successorUID":")" + FormatUid(kSuccessor) +
+            '"');
   engine_.Sync({run, Successor()});
   engine_.Watch(Successor().Version(50), "DELETED");
   ExpectNothingLeft();
