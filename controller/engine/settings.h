@@ -59,7 +59,7 @@ struct CanarySettings {
   Seconds period{2};  // between two beats of a replica's canary
 };
 
-struct Watching {
+struct RunWatchSettings {
   Seconds relist{600};  // between two complete lists, at least
 };
 
@@ -91,7 +91,7 @@ struct Settings {
   ExecutorChecks executors{};
   BreakerSettings breaker{};
   CanarySettings canary{};
-  Watching watch{};
+  RunWatchSettings watch{};
   LeaderElection election{};
 };
 

@@ -45,7 +45,7 @@ class EngineHarness {
   }
   // Tests that let an hour pass have no list in mind, unless they say so.
   static Settings Patient(Settings settings) {
-    if (settings.watch.relist == Watching{}.relist) {
+    if (settings.watch.relist == RunWatchSettings{}.relist) {
       settings.watch.relist = std::chrono::hours(24);
     }
     return settings;

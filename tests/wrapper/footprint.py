@@ -59,7 +59,7 @@ def main():
             time.sleep(SETTLE_SECONDS)
             before = [cpu_ns(pid) for pid in pids]
             time.sleep(options.seconds)
-            spent = [now - then for now, then in zip(map(cpu_ns, pids), before)]
+            spent = [now - earlier for now, earlier in zip(map(cpu_ns, pids), before)]
             private, shared = zip(*map(memory, pids))
             print(f"{options.wrappers} wrappers: {statistics.median(private) / 2**20:.1f} MiB private and "
                   f"{statistics.median(shared) / 2**20:.1f} MiB shared resident each; "
