@@ -125,26 +125,6 @@ def test_the_published_worker_works_off_a_run(cluster, crew, rest):
 # Deaths.
 
 
-def test_workers_that_share_a_lane_die_and_every_run_ends_once(release, crew, living):
-    workers, runs = crew.share("shared", pods=5, runs=30, seconds_each=1)
-    until("nothing is worked on", lambda: any("claimedBy" in crew.status(run) for run in runs), 60)
-    for number, worker in enumerate(workers[:3]):
-        time.sleep(2)
-        crew.force_delete(worker) if number else crew.signal(worker, "KILL")
-        if number == 1:
-            release.crash(release.leader())
-    until("not all have succeeded", lambda: all(
-        crew.family(run)[-1].get("status", {}).get("phase") == "Succeeded" for run in runs), 120)
-    ended = [crew.family(run) for run in runs]
-    assert {each["status"]["phase"] for family in ended for each in family[:-1]} <= {"Stuck", "Failed"}
-    left = {family[-1]["status"]["claimedBy"] for family in ended}
-    assert left & set(workers[3:]), f"who lived did nothing: {left}"
-    assert any(len(family) > 1 for family in ended), "nobody died at work"
-    release.await_ready()
-    release.await_leader()
-    crew.assert_alive(*living)
-
-
 def test_each_death_of_a_pod_is_told_by_its_cause(release, rest, crew, living):
     crew.start("hangs", heartbeat=SHORT)
     crew.start(*DEATHS, heartbeat=NEVER_SILENT)
@@ -181,6 +161,31 @@ def assert_silent(crew, run, late_seconds_max=LATE_SECONDS_MAX):
     lag = seconds_between(status["lastHeartbeatAt"], status["completionTime"]) - SHORT["timeoutSeconds"]
     assert -1 <= lag <= late_seconds_max, (lag, status)  # The times have a resolution of a second.
     assert "lateHeartbeatTime" not in status
+
+
+# Workers that share their work.
+
+
+def test_workers_that_share_a_lane_die_and_every_run_ends_once(release, crew, living):
+    workers, runs = crew.share("shared", pods=5, runs=30, seconds_each=1)
+    until("nothing is worked on", lambda: any("claimedBy" in crew.status(run) for run in runs), 60)
+    for number, worker in enumerate(workers[:3]):
+        time.sleep(2)
+        crew.force_delete(worker) if number else crew.signal(worker, "KILL")
+        if number == 1:
+            release.crash(release.leader())
+    until("not all have succeeded", lambda: all(
+        crew.family(run)[-1].get("status", {}).get("phase") == "Succeeded" for run in runs), 120)
+    ended = [crew.family(run) for run in runs]
+    assert {each["status"]["phase"] for family in ended for each in family[:-1]} <= {"Stuck", "Failed"}
+    left = {family[-1]["status"]["claimedBy"] for family in ended}
+    assert left & set(workers[3:]), f"who lived did nothing: {left}"
+    assert any(len(family) > 1 for family in ended), "nobody died at work"
+    for worker in (workers[0], *workers[3:]):
+        crew.force_delete(worker)
+    release.await_ready()
+    release.await_leader()
+    crew.assert_alive(*living)
 
 
 # Changes of the release.

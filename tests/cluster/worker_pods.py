@@ -74,10 +74,10 @@ class Crew:
         return workers, names
 
     def family(self, name):
-        """A run and its retries, in order."""
+        """A run and its retries so far, in order: the name of the next one is recorded before it is created."""
         family = [self.run(name)]
-        while successor := family[-1].get("status", {}).get("retry", {}).get("successorName"):
-            family.append(self.run(successor))
+        while (retry := family[-1].get("status", {}).get("retry", {})).get("state") == "Created":
+            family.append(self.run(retry["successorName"]))
         return family
 
     def _beats(self, name, first):
