@@ -11,7 +11,7 @@ import threading
 import time
 
 from canaries import is_about_them
-from gate import FORWARD, LOSE, LOSE_ANSWER, Answer, Cut, Fault
+from gate import CUT_ANSWER, FORWARD, LOSE, LOSE_ANSWER, Answer, Cut, Fault
 
 PIECE_BYTES, PAUSE_EVERY_BYTES, PAUSE_SECONDS = 3, 24, 0.001
 _OPEN_SECONDS = 600  # Longer than anybody waits for a watch that is silent.
@@ -266,3 +266,14 @@ class Losing(Switched):
 
     def after(self, method, path):
         return LOSE_ANSWER if self.strikes(self._answers) else FORWARD
+
+
+class CuttingShort(Switched):
+    """By chance an answer ends in its middle, and its connection with it; the server has carried the request out."""
+
+    def __init__(self, chance=1.0):
+        super().__init__()
+        self._chance = chance
+
+    def after(self, method, path):
+        return CUT_ANSWER if self.strikes(self._chance) else FORWARD

@@ -6,8 +6,8 @@ import collections
 import time
 
 from crew import INTERVAL, SCALED, TIMEOUT, Crew
-from faults import (CutInTheMiddle, Doubled, Dripping, ExpiredAtOnce, Expiring, FailingAfterwards, Farewell, HalfOpen, Hidden,
-                    Lagging, Losing, Overtaken, Refusing, Replayed, of_canaries, of_runs)
+from faults import (CutInTheMiddle, CuttingShort, Doubled, Dripping, ExpiredAtOnce, Expiring, FailingAfterwards, Farewell,
+                    HalfOpen, Hidden, Lagging, Losing, Overtaken, Refusing, Replayed, of_canaries, of_runs)
 from space import LATE_SECONDS, eventually
 from stories import story
 
@@ -214,6 +214,11 @@ def test_requests_that_are_lost(space):
 @story
 def test_answers_that_are_lost(space):
     lives_with(space, Losing(answers=0.3))
+
+
+@story
+def test_answers_that_are_cut_short(space):
+    lives_with(space, CuttingShort(0.3))
 
 
 @story

@@ -17,7 +17,7 @@ import pki
 from canaries import is_about_them
 from rest import Rest
 
-FORWARD, LOSE, LOSE_ANSWER = "forward", "lose", "lose the answer"
+FORWARD, LOSE, LOSE_ANSWER, CUT_ANSWER = "forward", "lose", "lose the answer", "cut the answer short"
 HELD_SECONDS_MAX = 60
 _WATCH_SECONDS_MAX = 600
 _ASKED = ("Accept", "Content-Type", "User-Agent")
@@ -89,7 +89,7 @@ class Fault:
         return FORWARD
 
     def after(self, method, path):
-        """The same when the server has carried it out: FORWARD, LOSE_ANSWER or an Answer."""
+        """The same when the server has carried it out: FORWARD, LOSE_ANSWER, CUT_ANSWER or an Answer."""
         return FORWARD
 
     def is_last(self):
@@ -272,20 +272,23 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return self.hang_up()
         if isinstance(fate, Answer):
             return self.tell(fate)
-        return self.answer(reply.status, reply.headers, content)
+        sent = len(content) // 2 if fate == CUT_ANSWER else len(content)
+        self.answer(reply.status, reply.headers, content, sent)
+        return self.hang_up() if fate == CUT_ANSWER else None
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = serve
 
     def tell(self, answer):
         self.answer(answer.code, answer.headers, answer.content)
 
-    def answer(self, code, headers, content):
+    def answer(self, code, headers, content, sent=None):
+        """`sent`: only so many of its bytes, though it says all of its length."""
         self.begin(code, headers)
         self.send_header("Content-Length", str(len(content)))
         if self.server.gate.fault.is_last():
             self.send_header("Connection", "close")  # Closes it too, when the answer is out.
         self.end_headers()
-        self.wfile.write(content)
+        self.wfile.write(content[:sent])
 
     def stream(self, reply):
         self.begin(reply.status, reply.headers)

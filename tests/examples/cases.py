@@ -10,6 +10,7 @@ import time
 import kubeserver
 import pki
 import servers
+from faults import CuttingShort
 from gate import Gate, write_kubeconfig
 from processes import spawn, stop_process
 from rest import Rest
@@ -61,7 +62,7 @@ class Outside:
     """The gate of one worker: what of its requests has arrived, and what becomes of them."""
 
     def __init__(self, server, directory, pki_dir):
-        self._gate = Gate(server.kubeconfig, directory, pki_dir=pki_dir)
+        self._gate = Gate(server.kubeconfig, directory, pki_dir=pki_dir, fault=CuttingShort())
         self.kubeconfig = write_kubeconfig(directory / "gate.kubeconfig", self._gate.url, user={"token": "any"},
                                            cluster={"certificate-authority": str(pki_dir / "ca.crt")})
         self.requests = self.patches = 0  # That have come this far.
@@ -83,6 +84,11 @@ class Outside:
 
         remove = self._gate.refuse(0, "", when=held)
         return lambda: (remove(), released.set())
+
+    def cut_short(self):
+        """Every answer, in its middle; returns what ends it."""
+        self._gate.fault.begin()
+        return self._gate.fault.end
 
     def _count(self, method, *_):
         self.requests += 1

@@ -251,6 +251,21 @@ def no_outage_stops_the_work(case):
 
 
 @story
+def an_answer_that_is_cut_short_does_not_stop_the_work(case):
+    gate = case.gate()
+    case.create()
+    worker = case.work(kubeconfig=gate.kubeconfig)
+    case.beat()
+    end, count = gate.cut_short(), gate.requests
+    _await(lambda: gate.requests >= count + 2, "a heartbeat after the one whose answer was cut short")
+    end()
+    assert worker.is_alive, worker.output
+    case.beat(after=time.monotonic())
+    case.cancel()
+    assert worker.exit_code() == 65
+
+
+@story
 def a_whole_timeout_without_an_accepted_heartbeat_stops_it(case):
     gate = case.gate()
     case.create(timeout=8)

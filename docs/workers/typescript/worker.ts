@@ -43,9 +43,12 @@ class Run {
 
   // The code of the answer, 0 without one, and the run as it is now, or what went wrong.
   private async request(send: (options: ConfigurationOptions) => Promise<JobRun>, kind?: PatchStrategy) {
+    // Not AbortSignal.timeout(): Node would not wait for it, and would end when a cut connection is all that is left.
+    const deadline = new AbortController();
+    const timer = setTimeout(() => deadline.abort(), this.requestTimeout);
     const middleware = {
       pre: (request: RequestContext) => {
-        request.setSignal(AbortSignal.timeout(this.requestTimeout));
+        request.setSignal(deadline.signal);
         if (kind) request.setHeaderParam("Content-Type", kind);
         return new Observable(Promise.resolve(request));
       },
@@ -55,6 +58,8 @@ class Run {
       return { code: 200, run: await send({ middleware: [middleware], middlewareMergeStrategy: "append" }), why: "" };
     } catch (error) {
       return { code: error instanceof ApiException ? error.code : 0, run: undefined, why: String(error) };
+    } finally {
+      clearTimeout(timer);
     }
   }
 
@@ -90,7 +95,7 @@ class Run {
         const { intervalSeconds = 30, timeoutSeconds = 150 } = answer.run.spec.heartbeat ?? {};
         this.interval = intervalSeconds * 1000;
         this.timeout = timeoutSeconds * 1000;
-        this.requestTimeout = Math.round(Math.min(5_000, this.interval / 3)); // Node takes whole milliseconds only.
+        this.requestTimeout = Math.min(5_000, this.interval / 3);
         this.nextBeatAt = this.acceptedAt + this.interval;
         return answer.run.spec.payload ?? {};
       }
