@@ -18,7 +18,7 @@ class Crew:
     """`size` runs of one lane, each with a worker that beats every `interval` seconds until it dies."""
 
     def __init__(self, space, size, lane="default", timeout=TIMEOUT, interval=INTERVAL, **worker):
-        self.timeout = timeout
+        self.size, self.timeout = size, timeout
         self._space, self._interval = space, interval
         self._living, self._dead = {}, {}
         for number in range(1, size + 1):

@@ -19,8 +19,8 @@ constexpr Nanos kLookEvery = seconds(1);
 constexpr Nanos kQuiet = seconds(12);
 // A wait between attempts, a stream that hangs, and a list that is given up.
 constexpr Nanos kCatchUp = seconds(30 + 90 + 60);
-// Nothing takes longer; whoever waits until then has hung.
-constexpr Nanos kLongest = seconds(1500);
+// After the faults nothing takes longer; whoever waits until then has hung.
+constexpr Nanos kLongest = seconds(1400);
 
 class Simulation {
  public:
@@ -56,6 +56,7 @@ class Simulation {
     crew_.Start();
     storm_.Plan();
     RunUntil(world_.plan.faults_end);
+    verdicts_in_storm_ = oracle_.Verdicts();
     storm_.Calm();
     ending_.Begin();
     Converge();
@@ -71,7 +72,7 @@ class Simulation {
   void Converge() {
     while (!world_.failure && !ending_.Settled()) {
       RunUntil(world_.Now() + kLookEvery);
-      if (world_.Now() > kLongest)
+      if (world_.Now() > world_.plan.faults_end + kLongest)
         world_.Fail("L", "it does not come to an end: " + ending_.Open());
     }
     if (world_.failure) return;
@@ -111,6 +112,7 @@ class Simulation {
             .hash = world_.trace.Hash(),
             .hits = world_.hits,
             .verdicts = oracle_.Verdicts(),
+            .verdicts_in_storm = verdicts_in_storm_,
             .changes = world_.server.History().size(),
             .lasted = world_.Now()};
   }
@@ -136,6 +138,7 @@ class Simulation {
   std::vector<std::unique_ptr<Replica>> replicas_{};
   Storm storm_;
   Ending ending_;
+  std::uint64_t verdicts_in_storm_{0};
 };
 
 }  // namespace

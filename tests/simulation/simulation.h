@@ -15,6 +15,7 @@ struct Outcome {
   std::uint64_t hash{0};  // of the trace
   Counters hits{};
   std::uint64_t verdicts{0};
+  std::uint64_t verdicts_in_storm{0};  // of them, before the faults ended
   std::uint64_t changes{0};
   Nanos lasted{};  // virtual time
 };
