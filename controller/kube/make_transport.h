@@ -23,9 +23,11 @@ struct TransportOptions {
   // Longest answer that is read. Pages of 500 runs are about 1 MB; a page of the largest objects
   // the API server accepts would be hundreds, and is refused with a clear detail.
   std::size_t body_bytes_max{std::size_t{64} << 20U};
-  // How long a busy watch lets events gather before it reads again; one that is quiet is read at
-  // once. At 2,000 events/s wake-ups of the kernel cost more than the work itself. 0: never waits.
-  Nanos watch_coalesce{std::chrono::milliseconds(2)};
+  // How long a busy watch lets events gather before it reads again: as long as about ten take to
+  // come, within these bounds. One that is quiet is read at once. At 2,000 events/s wake-ups of the
+  // kernel cost more than the work itself. 0 and 0: never waits.
+  Nanos watch_rest_min{std::chrono::milliseconds(2)};
+  Nanos watch_rest_max{std::chrono::milliseconds(5)};
   std::string user_agent{"jobrun-controller/" JOBRUN_VERSION};
   LogSink* log{nullptr};  // credentials that could not be read again; may be null
 };

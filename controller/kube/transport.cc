@@ -51,7 +51,9 @@ class NetworkTransport : public Transport {
     auto& slot = streams_[stream.id];
     slot = std::make_unique<WatchStream>(
         loop_, credentials_,
-        WatchSettings{.coalesce = options_.watch_coalesce, .user_agent = options_.user_agent},
+        WatchSettings{.rest_min = options_.watch_rest_min,
+                      .rest_max = options_.watch_rest_max,
+                      .user_agent = options_.user_agent},
         sink_);
     slot->Start(stream, [this, id = stream.id] { streams_.erase(id); });
   }

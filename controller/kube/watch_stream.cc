@@ -14,6 +14,8 @@ namespace {
 // While a busy stream rests, the kernel need not wake us for less than this. Below what a default
 // receive buffer takes, so that it never holds the sender up.
 constexpr int kRestBytes = 48 * 1024;
+// What is worth waking up for: about ten events.
+constexpr std::size_t kWorthBytes = std::size_t{16} * 1024;
 constexpr std::size_t kHeadReadBytes = 4096;
 
 }  // namespace
@@ -38,7 +40,8 @@ struct WatchStream::Impl : std::enable_shared_from_this<WatchStream::Impl> {
   void Opened();
   void Refused();
   void ReadEvents();
-  void Later(bool any);
+  void Later(std::size_t bytes);
+  [[nodiscard]] Nanos RestFor(std::size_t bytes, Nanos elapsed) const;
   [[nodiscard]] std::size_t Unframe(char* data, std::size_t size);
   [[nodiscard]] bool BodyWhole() const;
   [[nodiscard]] bool HandOn(std::size_t body_bytes);
@@ -249,7 +252,7 @@ void WatchStream::Impl::ReadEvents() {
     if (size > 0 && !HandOn(Unframe(into, size))) return;
   }
   if (read.got == Connection::Got::kEnd || read.got == Connection::Got::kFailed) return Ended(read);
-  if (read.got == Connection::Got::kNothingYet) return Later(turn > 0);
+  if (read.got == Connection::Got::kNothingYet) return Later(turn);
   last_bytes = ReadClocks().mono;
   loop.Post([weak = weak_from_this()] {
     const std::shared_ptr<Impl> self = weak.lock();
@@ -259,17 +262,26 @@ void WatchStream::Impl::ReadEvents() {
 
 // Everything is read. A stream on which events follow each other closely rests a moment, so that
 // several come at once: on its own each costs a wake-up, which is dearer than its decoding.
-void WatchStream::Impl::Later(bool any) {
+void WatchStream::Impl::Later(std::size_t bytes) {
   const Mono now = ReadClocks().mono;
-  const bool busy = any && (resting || now - last_bytes < settings.coalesce);
-  if (any) last_bytes = now;
+  const Nanos elapsed = now - last_bytes;
+  const bool busy = bytes > 0 && (resting || elapsed < settings.rest_min);
+  if (bytes > 0) last_bytes = now;
   if (busy != resting) connection->WakeAtBytes(busy ? kRestBytes : 1);
   resting = busy;
   if (!busy) return connection->AwaitReadable();
-  rest.Set(now + settings.coalesce, [this] {
+  rest.Set(now + RestFor(bytes, elapsed), [this] {
     const std::shared_ptr<Impl> alive = shared_from_this();
     ReadEvents();
   });
+}
+
+// `bytes` came in `elapsed`: so long does it take until enough have come again.
+Nanos WatchStream::Impl::RestFor(std::size_t bytes, Nanos elapsed) const {
+  const double times = static_cast<double>(kWorthBytes) / static_cast<double>(bytes);
+  const double wanted = std::min(static_cast<double>(elapsed.count()) * times,
+                                 static_cast<double>(settings.rest_max.count()));
+  return std::max(settings.rest_min, Nanos(static_cast<Nanos::rep>(wanted)));
 }
 
 void WatchStream::Impl::Ended(const Connection::ReadResult& read) {

@@ -30,7 +30,8 @@ inline constexpr std::size_t kWatchReadBytes = std::size_t{64} * 1024;
 inline constexpr std::size_t kWatchTurnBytes = std::size_t{1} << 20U;
 
 struct WatchSettings {
-  Nanos coalesce{};  // TransportOptions::watch_coalesce
+  Nanos rest_min{};  // TransportOptions::watch_rest_min
+  Nanos rest_max{};
   std::string user_agent{};
 };
 

@@ -303,7 +303,7 @@ TEST(WatchStreamTest, ABusyStreamGathersItsEvents) {
         for (int i = 0; i < kLines; ++i) connection.Write(Chunk(Line("ADDED", "one", i)));
         connection.Write("0\r\n\r\n");
       },
-      {.watch_coalesce = milliseconds(50)});
+      {.watch_rest_min = milliseconds(50), .watch_rest_max = milliseconds(50)});
   EXPECT_EQ(watching.RunToEnd().status, 200);
   EXPECT_EQ(watching.seen().events.size(), static_cast<std::size_t>(kLines));
   EXPECT_LT(watching.seen().batches, 40);
