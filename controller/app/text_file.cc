@@ -1,5 +1,7 @@
 #include "controller/app/text_file.h"
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -13,11 +15,16 @@ Result<std::string> ReadTextFile(const std::string& path, std::size_t bytes_max)
   errno = 0;
   std::ifstream file(path, std::ios::binary);
   if (!file) return unreadable();
-  // One byte more than allowed tells a file that is too large, also where its size is not known.
-  std::string text(bytes_max + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (file.bad() || (file.gcount() == 0 && errno != 0)) return unreadable();
-  text.resize(static_cast<std::size_t>(file.gcount()));
+  // In pieces, so that a small file costs little. One byte more than allowed tells a file that is
+  // too large, also where its size is not known.
+  std::string text;
+  std::array<char, 4096> piece{};
+  while (text.size() <= bytes_max && file) {
+    file.read(piece.data(), piece.size());
+    text.append(piece.data(), static_cast<std::size_t>(file.gcount()));
+  }
+  if (file.bad() || (text.empty() && errno != 0)) return unreadable();
+  text.resize(std::min(text.size(), bytes_max + 1));
   return text;
 }
 

@@ -141,7 +141,7 @@ void Canaries::NoteRoundTrip(std::uint64_t beat) {
   if (beat != sent_beat_) return;
   sent_beat_ = 0;
   const Nanos took = core_.now.mono - sent_at_;
-  core_.CountOne(Metric::kCanaryRoundTrip, 0, 0, std::chrono::duration<double>(took).count());
+  core_.Observe(Metric::kCanaryRoundTrip, took);
 }
 
 void Canaries::OnListed(std::uint16_t epoch) {

@@ -84,8 +84,17 @@ struct Core {
   [[nodiscard]] Silence MarkOf(ServerTime stamp) const;
 
   void Emit(Effect effect) { effects->push_back(std::move(effect)); }
-  void CountOne(Metric metric, LaneIndex lane, std::uint8_t label, double value = 1) {
-    Emit(Count{metric, lane, label, value});
+  // Those of one kind that follow each other become one effect: a storm counts 100,000 in a step.
+  void CountOne(Metric metric, LaneIndex lane, std::uint8_t label) {
+    Count* const last = effects->empty() ? nullptr : std::get_if<Count>(&effects->back());
+    const bool same = last != nullptr && last->metric == metric && last->lane == lane &&
+                      last->label == label;
+    if (!same) return Emit(Count{metric, lane, label});
+    last->value += 1;
+  }
+  // For a histogram without labels.
+  void Observe(Metric metric, Nanos took) {
+    Emit(Count{.metric = metric, .value = std::chrono::duration<double>(took).count()});
   }
 
   [[nodiscard]] const Policy& PolicyOf(const RunRecord& record) const {

@@ -202,7 +202,7 @@ void Outbox::Finish(Uid uid) {
   Item& item = found->second;
   UnlockKey(item);
   item.busy = false;
-  item.parent = {};
+  std::string().swap(item.parent);  // assigned nothing, it would keep its memory
   if (!core_.store.Holds(item.slot, uid)) return Forget(uid);
   Attend(item.slot);
 }

@@ -205,7 +205,7 @@ void Reaper::Committed(Slot slot, const ObservedRun& run) {
   Nanos lag{};
   if (begun_here) {
     lag = core_.now.mono - attempt.mapped().due;
-    Observe(Metric::kDetectionLag, lag);
+    core_.Observe(Metric::kDetectionLag, lag);
   }
   core_.Emit(LogLine{LogLevel::kInfo,
                      run.phase == Phase::kSucceeded ? "finalized" : "reaped",
@@ -243,7 +243,7 @@ void Reaper::Pump() {
     }
     queue_.Pop();
     record.queued = false;
-    Observe(Metric::kQueueWait, core_.now.mono - since);
+    core_.Observe(Metric::kQueueWait, core_.now.mono - since);
     Begin(slot, core_.now.mono);
   }
   while (in_flight_.size() < FlightsMax() && queue_.Empty() && !visits_.empty() &&
@@ -371,10 +371,6 @@ Reaper::Attempt& Reaper::AttemptOf(Slot slot) {
     found->second = Attempt{.uid = uid, .begun = core_.now.mono};
   }
   return found->second;
-}
-
-void Reaper::Observe(Metric metric, Nanos took) {
-  core_.CountOne(metric, 0, 0, std::chrono::duration<double>(took).count());
 }
 
 void Reaper::CountReconcile(ReconcileResult result) {

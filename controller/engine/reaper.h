@@ -159,7 +159,6 @@ class Reaper {
   void Hold(Slot slot);
   [[nodiscard]] Attempt& AttemptOf(Slot slot);
   void CountReconcile(ReconcileResult result);
-  void Observe(Metric metric, Nanos took);
   [[nodiscard]] std::size_t FlightsMax() const;
 
   Core& core_;

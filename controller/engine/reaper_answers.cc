@@ -31,7 +31,7 @@ void Reaper::OnResponse(const Response& response) {
   const Flight flight = in_flight_.extract(response.id).mapped();
   if (response.status == kHttpOk && RightOf(flight.doing) == problem_of_) problem_.clear();
   if (!core_.store.Holds(flight.slot, flight.uid)) {
-    return Observe(Metric::kWork, core_.now.mono - flight.begun);
+    return core_.Observe(Metric::kWork, core_.now.mono - flight.begun);
   }
   if (flight.doing == Doing::kWritingVisit) {
     OnVisited(flight, response);
@@ -39,7 +39,7 @@ void Reaper::OnResponse(const Response& response) {
   }
   const Next next = OnAnswer(flight, response);
   if (next == Next::kWait) return;
-  Observe(Metric::kWork, core_.now.mono - flight.begun);
+  core_.Observe(Metric::kWork, core_.now.mono - flight.begun);
   if (!core_.store.Holds(flight.slot, flight.uid)) return;
   core_.store.At(flight.slot).busy = false;
   if (next == Next::kJudge) Judge(flight.slot);
@@ -144,7 +144,7 @@ Reaper::Next Reaper::OnWritten(const Flight& flight, const Response& response) {
 void Reaper::OnVisited(const Flight& flight, const Response& response) {
   core_.store.At(flight.slot).visiting = false;
   if (TellsOfRights(response.status)) visits_denied_.erase(flight.slot);
-  Observe(Metric::kWork, core_.now.mono - flight.begun);
+  core_.Observe(Metric::kWork, core_.now.mono - flight.begun);
   if (response.status == kHttpOk) {
     (void)TakeIn(flight, response);
     return;

@@ -33,8 +33,9 @@ void RunWatch::OnEvents(const StreamEvents& events) {
   for (std::size_t type = 0; type < events_by_type_.size(); ++type) {
     const std::uint64_t count = std::exchange(events_by_type_[type], 0);
     if (count == 0) continue;
-    core.CountOne(Metric::kWatchEvents, 0, static_cast<std::uint8_t>(type),
-                  static_cast<double>(count));
+    core.Emit(Count{.metric = Metric::kWatchEvents,
+                    .label = static_cast<std::uint8_t>(type),
+                    .value = static_cast<double>(count)});
   }
 }
 
