@@ -85,7 +85,7 @@ SMOKES = [
     Scenario("smoke-storm", "600 runs fall silent at once, beside 300 that go on, and a write takes 5 ms", 300,
              rate=300, interval=1, timeout=3, storm=600, late_share=0.1, lag_seconds_max=3, write_delay_ms=5,
              elects=True),
-    Scenario("smoke-churn", "50 runs a second come and go, beside 100", 100, rate=50, interval=2, timeout=5, churn=50,
+    Scenario("smoke-churn", "200 runs a second come and go, beside 100", 100, rate=50, interval=2, timeout=5, churn=200,
              lag_seconds_max=1, elects=True, warm_seconds=11, window_seconds=3),
 ]
 

@@ -9,8 +9,8 @@ namespace {
 constexpr std::array<double, 7> kMomentSeconds = {0, 1, 3, 5, 7, 8, 10};
 static_assert(kClaimedAfter == std::chrono::seconds(1));
 // One of so many is not heard of after its first heartbeat: with a timeout of five seconds it is
-// due two seconds before it is deleted.
-constexpr std::uint32_t kSilentOneOf = 100;
+// due two seconds before it is deleted. Odd, so that it is now of this lane and now of that.
+constexpr std::uint32_t kSilentOneOf = 101;
 
 }  // namespace
 
