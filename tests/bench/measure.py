@@ -133,7 +133,7 @@ def _settle(scenario, server):
 def _faults(scenario, report, figures):
     """What is wrong with the controller's behaviour, in words."""
     faults = [*_wrong_verdicts(scenario, report), *(_starved(report) if scenario.elects else [])]
-    if report["initial_events"] + report["lists"] == 0:
+    if report["watches"] + report["lists"] == 0:
         faults.append("it never listed")
     if report["unknown_requests"] > 0:
         faults.append(f"{report['unknown_requests']} requests that no controller makes")
@@ -216,7 +216,7 @@ def _told(scenario, report):
     """What the load server's report adds."""
     keys = ["object_bytes_min", "object_bytes_max", "heartbeats", "verdicts", "conflicts", "silenced", "late_accepted",
             "late_refused", "false_reaps", "late_reaps", "missed_reaps", "repeated_verdicts", "writes_in_flight_max",
-            "tick_late_ms_p99", "tick_late_ms_max"]
+            "kubernetes_events", "tick_late_ms_p99", "tick_late_ms_max"]
     if report["verdicts"] > 0:
         keys += ["lag_ms_p50", "lag_ms_p99", "lag_ms_max", "write_ms_mean"]
     if scenario.elects:

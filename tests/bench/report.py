@@ -20,6 +20,7 @@ _STORM = [
     ("storm", lambda name, f: name),
     ("reaps/s", lambda name, f: _with(f, "reaps_per_s", "{:,.0f}")),
     ("CPU/reap", lambda name, f: _with(f, "cpu_us_per_reap", "{:.1f} µs")),
+    ("Events", lambda name, f: _with(f, "kubernetes_events", "{:,}")),
     ("most under way", lambda name, f: _with(f, "writes_in_flight_max", "{}")),
     ("a write takes", lambda name, f: _with(f, "write_ms_mean", "{:.1f} ms")),
     ("times the server", lambda name, f: _with(f, "times_the_server", "{:.2f}")),

@@ -44,8 +44,10 @@ void Api::OnClosed(Connection& connection) {
 
 void Api::OnRequest(Connection& from, const HttpRequest& request, Workload::Time now) {
   // Kubernetes Events are taken and forgotten.
-  const bool tells = request.method == "POST" && request.path.starts_with(kEvents);
-  if (tells) return Answer(from, 201, "{}", now.wall);
+  if (request.method == "POST" && request.path.starts_with(kEvents)) {
+    ++counts_.told;
+    return Answer(from, 201, "{}", now.wall);
+  }
   if (ElectionLeases::Concerns(request)) return leases_.Answer(from, request, now);
   const bool ours = request.path.starts_with(kRoot);
   if (ours && CanaryRuns::Concerns(request)) {

@@ -45,6 +45,7 @@ class Api {
     std::uint64_t lists{0};
     std::uint64_t watches{0};
     std::uint64_t reads{0};
+    std::uint64_t told{0};    // Kubernetes Events
     std::uint64_t others{0};  // refused with 404
     std::uint64_t initial_events{0};
     std::uint64_t events{0};       // after the initial ones

@@ -97,6 +97,7 @@ std::string Report(const Workload& workload, const Api& api, const Server& serve
       .Add("lists", asked.lists)
       .Add("reads", asked.reads)
       .Add("patches", asked.patches)
+      .Add("kubernetes_events", asked.told)
       .Add("unknown_requests", asked.others)
       .Add("writes_in_flight_max", asked.writes_max)
       .Add("write_ms_mean",
