@@ -38,8 +38,9 @@ reaped before it has been silent for its timeout anew; others go on beating all 
 is left over, and when more than five seconds pass between two renewals of the election's Lease or two beats of the
 canary (both are due every two seconds). CPU per reap is all that the process uses from before the first is due until
 the last is written, the verdicts' way back on the watch, their log lines and the Events about them included (at most a
-thousand wait, so that a fast storm writes fewer than it reaps), less what the living cost in the quiet before. "Times the server" is how long the storm takes, compared with the server answering 32 writes at a time
-without a pause: at 1 the controller is never what is waited for.
+thousand wait, so that a fast storm writes fewer than it reaps), less what the living cost in the quiet before. "Times
+the server" is how long the storm takes, compared with the server answering 32 writes at a time without a pause: at 1
+the controller is never what is waited for.
 
 **Churn**: events are objects that are added, modified or deleted. It is wrong when resident memory grows by more than
 4 MiB within the window, which begins when the first runs have long been deleted.

@@ -54,7 +54,7 @@ _TABLES = [
     (_STORM, lambda name, f: "reaps_per_s" in f),
     (_CHURN, lambda name, f: "created_per_s" in f),
     (_IDLE, lambda name, f: "cpu_s_per_minute" in f),
-    (_GROWTH, lambda name, f: name.startswith("growth-")),
+    (_GROWTH, lambda name, f: name.startswith("growth-") or name == "steady-2000"),
 ]
 COMPARED = ["sync_s", "sync_cpu_s", "cpu_us_per_heartbeat", "times_the_floor", "resident_mib", "peak_mib", "lag_ms_p50", "lag_ms_p99",
             "lag_ms_max", "reaps_per_s", "cpu_us_per_reap", "times_the_server", "cpu_us_per_event",
@@ -71,13 +71,17 @@ def _lag(figures):
     return "{lag_ms_p50:.1f} / {lag_ms_p99:.1f} / {lag_ms_max:.1f} ms".format(**figures)
 
 
+def _runs_of(row):
+    return int(row[0].replace(",", ""))
+
+
 def tables(results):
     """Of each table that has any: the head, and a row per scenario."""
     for columns, holds in _TABLES:
         rows = [[cell(name, figures) for _, cell in columns] for name, figures in results["scenarios"].items()
                 if holds(name, figures)]
         if rows:
-            yield [[title for title, _ in columns], *rows]
+            yield [[title for title, _ in columns], *(sorted(rows, key=_runs_of) if columns is _GROWTH else rows)]
 
 
 def aligned(lines):
