@@ -17,7 +17,8 @@ import docs
 import micro
 import report
 import scenarios
-from measure import BenchError, play
+from measure import compare_idle, play
+from processes import BenchError
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "tests/bench/results"
@@ -65,16 +66,17 @@ def play_all(wanted, options):
         try:
             played[scenario.name] = play(scenario, options.bin)
         except BenchError as error:
-            played[scenario.name] = {"runs": scenario.runs, "faults": [str(error)]}
+            played[scenario.name] = {"runs": scenario.all_runs, "faults": [str(error)]}
         for fault in played[scenario.name]["faults"]:
             print(f"   wrong: {fault}", flush=True)
+    compare_idle(played)
     return played
 
 
 def main():
     options = arguments()
     if options.list:
-        for scenario in [*scenarios.SCENARIOS, scenarios.SMOKE]:
+        for scenario in [*scenarios.SCENARIOS, *scenarios.SMOKES]:
             print(f"{scenario.name:16} {scenario.story}{' (--full)' if scenario.full_only else ''}")
         print(f"{_MICRO:16} microbenchmarks: decoding, store, timers, decisions")
         return 0

@@ -13,7 +13,7 @@ written by hand.
 
 ## How it is measured
 
-`./dev bench` builds everything and plays the scenarios below (about two minutes; `--full` adds those that take longer,
+`./dev bench` builds everything and plays the scenarios below (about five minutes; `--full` adds those that take longer,
 `--scenario NAME` plays one, `--list` shows them, `--save NAME` keeps the results, `--compare OLD.json` prints ratios).
 
 The other side is `jobrun-loadserver`: an API server over TLS 1.3 that plays the runs from templates of {object_bytes}
@@ -21,14 +21,32 @@ bytes (managedFields included), as a WatchList and as pages. After the controlle
 millisecond as they fall due, each an HTTP chunk and a TLS record of its own, for runs in an order unrelated to that of
 the list; lets runs fall silent at random and some of them beat again; checks the `resourceVersion` of every status
 write; and knows to the microsecond when each run was last heard of. So every measurement is also a test: a run that is
-reaped within its timeout, or not within a second after it, makes the scenario wrong.
+reaped within its timeout, or not within a second after it, makes the scenario wrong, and so does a second verdict on a
+run, or more writes under way together than the configuration allows (32).
 
-CPU is user and system time of the whole controller process, from `/proc`, over a window in the steady state, divided by
-the heartbeats sent in it. Machines differ, and the same machine differs from hour to hour. So the same heartbeats are
-sent to `jobrun-floor` too, in the same run: a program that decrypts, searches each event for two fields and stores them
-in a hash map, and does nothing else (no JSON, timers, policies or writes). The ratio is what can be compared. Memory is what the kernel calls resident: program and libraries included. Lag is the time
-from the moment a run became due (its last heartbeat left the load server, plus its timeout) to the arrival of its
-verdict at the load server. Load server and controller share the machine's cores.
+CPU is user and system time of the whole controller process, from its CPU clock, over a window in the steady state,
+divided by the heartbeats sent in it. Machines differ, and the same machine differs from hour to hour. So the same
+heartbeats are sent to `jobrun-floor` too, in the same run: a program that decrypts, searches each event for two fields
+and stores them in a hash map, and does nothing else (no JSON, timers, policies or writes). The ratio is what can be
+compared. Memory is what the kernel calls resident: program and libraries included. Lag is the time from the moment a
+run became due (its last heartbeat left the load server, plus its timeout) to the arrival of its verdict at the load
+server. Load server and controller share the machine's cores.
+
+**Storms**: the runs beat one last time, 40,000 a second, and come due as fast; the limit on verdicts a second and the
+breaker are off, so that verdicts queue. One of fifty beats again before it is due or while it queues, and must not be
+reaped before it has been silent for its timeout anew; others go on beating all the time. The storm is wrong when a run
+is left over, and when more than five seconds pass between two renewals of the election's Lease or two beats of the
+canary (both are due every two seconds). CPU per reap is all that the process uses from before the first is due until
+the last is written, the verdicts' way back on the watch, their log lines and the Events about them included (at most a
+thousand wait, so that a fast storm writes fewer than it reaps), less what the living cost in the quiet before. "Times
+the server" is how long the storm takes, compared with the server answering 32 writes at a time without a pause: at 1
+the controller is never what is waited for.
+
+**Churn**: events are objects that are added, modified or deleted. It is wrong when resident memory grows by more than
+4 MiB within the window, which begins when the first runs have long been deleted.
+
+**Idle**: with the election, as in storms and churn. What the Lease and the canary cost is measured without a run, and
+taken off.
 
 ## Results
 
@@ -95,7 +113,7 @@ def render(results):
         object_bytes="{:,} to {:,}".format(*(bytes_of[0] if bytes_of else (0, 0))),
         date=results["date"], commit=f", commit {results['commit']}" if results["commit"] else "",
         machine=f"{machine['cores']} cores ({machine['cpu']}), {machine['memory_gib']} GiB, Linux {machine['kernel']}",
-        remark=_remark(results), results=report.markdown(report.rows(results)), stories="\n".join(told),
+        remark=_remark(results), results="\n\n".join(map(report.markdown, report.tables(results))), stories="\n".join(told),
         goals=_goals(results),
         reference=report.markdown([list(scenarios.REFERENCE_HEAD), *map(list, scenarios.REFERENCE)]),
         micro=report.markdown(micro) if len(micro) > 1 else "Not measured.")

@@ -1,137 +1,22 @@
-"""Plays one scenario: a load server and a controller as processes, measured from outside."""
+"""Plays one scenario, measured from outside: its figures, and what was wrong."""
 
-import datetime
-import json
 import os
 import pathlib
-import re
-import select
-import subprocess
+import statistics
 import tempfile
 import time
 
-_READY_SECONDS_MAX = 30
-_SYNC_SECONDS_MAX = 300
+from processes import IN_FLIGHT, BenchError, Client, LoadServer, controller_command
+
 _SETTLE_SECONDS_MAX = 10  # after the last silent run has come due
-_STOP_SECONDS_MAX = 20
-_TICKS = os.sysconf("SC_CLK_TCK")
-_ANY_PORT = "127.0.0.1:0"
-# Reaps as fast as they come due: the limiter is not what is measured.
-# What is measured is how fast it does what the breaker would hold.
-_CONFIG = "rateLimit: {reapsPerSecond: 0}\nbreaker: {enabled: false}\n"
-
-
-class BenchError(Exception):
-    pass
-
-
-class LoadServer:
-    """jobrun-loadserver, from start to its last report."""
-
-    def __init__(self, program, scenario, folder):
-        self._folder = folder
-        command = [program, "--dir", folder, "--runs", scenario.runs, "--rate", scenario.rate,
-                   "--interval-seconds", scenario.interval, "--timeout-seconds", scenario.timeout,
-                   "--silences", scenario.silences, "--silence-seconds", scenario.silence_seconds]
-        command += ["--no-watch-list"] if scenario.paged else []
-        self._process = subprocess.Popen([str(word) for word in command], stdin=subprocess.PIPE,
-                                         stdout=subprocess.PIPE)
-        self._rest = b""
-        line = self._line(_READY_SECONDS_MAX)
-        if not line.startswith("ready:"):
-            raise BenchError(f"the load server said {line!r} instead of being ready")
-
-    @property
-    def kubeconfig(self):
-        return self._folder / "kubeconfig"
-
-    @property
-    def port(self):
-        return re.search(r"server: \S+:(\d+)", self.kubeconfig.read_text())[1]
-
-    def report(self):
-        self._process.stdin.write(b"report\n")
-        self._process.stdin.flush()
-        return json.loads(self._line(_READY_SECONDS_MAX))
-
-    def stop(self):
-        """Its last report; None when it did not end well."""
-        self._process.terminate()
-        code = self._process.wait(_STOP_SECONDS_MAX)
-        return json.loads((self._folder / "report.json").read_text()) if code == 0 else None
-
-    def kill(self):
-        self._process.kill()
-        self._process.wait()
-
-    def _line(self, seconds):
-        deadline = time.monotonic() + seconds
-        while b"\n" not in self._rest:
-            readable, _, _ = select.select([self._process.stdout], [], [], deadline - time.monotonic())
-            data = os.read(self._process.stdout.fileno(), 65536) if readable else b""
-            if not data:
-                raise BenchError("the load server ended or did not answer")
-            self._rest += data
-        line, self._rest = self._rest.split(b"\n", 1)
-        return line.decode()
-
-
-class Client:
-    """A program that watches the load server, and what the kernel says about it."""
-
-    def __init__(self, command, folder):
-        self._log = folder / "client.log"
-        with open(self._log, "wb") as log:
-            self.started_at = time.time()
-            self._process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL,
-                                             stdout=log, stderr=log)
-
-    @property
-    def log(self):
-        return self._log.read_text(errors="replace")
-
-    def await_log(self, pattern):
-        """The match of the first line that says so."""
-        deadline = time.monotonic() + _SYNC_SECONDS_MAX
-        while not (found := re.search(pattern, self.log, re.MULTILINE)):
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                raise BenchError(f"it did not get in step:\n{self.log[-2000:]}")
-            time.sleep(0.005)
-        return found
-
-    def await_sync(self):
-        """Seconds from the start of the controller's process to the log line that says so."""
-        found = self.await_log(r"^(\S+)Z info synced ")
-        said_at = datetime.datetime.fromisoformat(found[1]).replace(tzinfo=datetime.timezone.utc)
-        return said_at.timestamp() - self.started_at
-
-    def cpu(self):
-        """(user, system) seconds of all its threads since the start."""
-        stat = pathlib.Path(f"/proc/{self._process.pid}/stat").read_text()
-        fields = stat.rsplit(")", 1)[1].split()
-        return int(fields[11]) / _TICKS, int(fields[12]) / _TICKS
-
-    def memory(self):
-        """Mebibytes: resident, its anonymous part, and the most there was."""
-        status = pathlib.Path(f"/proc/{self._process.pid}/status").read_text()
-        kibibytes = dict(re.findall(r"^(\w+):\s+(\d+) kB", status, re.MULTILINE))
-        return {name: round(int(kibibytes[key]) / 1024, 2)
-                for name, key in [("resident_mib", "VmRSS"), ("anonymous_mib", "RssAnon"), ("peak_mib", "VmHWM")]}
-
-    def stop(self):
-        self._process.terminate()
-        return self._process.wait(_STOP_SECONDS_MAX)
-
-    def kill(self):
-        self._process.kill()
-        self._process.wait()
-
-
-def controller_command(program, kubeconfig, folder):
-    config = folder / "config.yaml"
-    config.write_text(_CONFIG)
-    return [program, "--kubeconfig", kubeconfig, "--config", config, "--metrics-bind-address", _ANY_PORT,
-            "--health-probe-bind-address", _ANY_PORT]
+_STORM_SECONDS_MAX = 120
+_STORM_POLL_SECONDS = 0.25  # a report costs the load server a few milliseconds
+_STORM_BEATS_PER_S = 40_000  # the last heartbeats before a storm, as the load server sends them
+# The Lease is renewed and the canary beats every two seconds; a leader steps down after ten without a renewal.
+_GAP_MS_MAX = 5000
+# What memory may grow by while runs come and go, after the first have gone: pages that malloc has not used before.
+_GROWTH_MIB_MAX = 4
+_FLOOR_SECONDS_MAX = 10
 
 
 def floor_us_per_heartbeat(scenario, bin_folder):
@@ -143,56 +28,158 @@ def floor_us_per_heartbeat(scenario, bin_folder):
         try:
             floor = Client([bin_folder / "jobrun-floor", server.port], folder)
             floor.await_log(r"^synced$")
-            return _window(scenario, floor, server)["cpu_us_per_heartbeat"]
+            time.sleep(scenario.warm_seconds)
+            before = _Moment(floor, server)
+            time.sleep(min(scenario.window_seconds, _FLOOR_SECONDS_MAX))
+            return _per_heartbeat(before, _Moment(floor, server))
         finally:
             if floor is not None:
                 floor.kill()
             server.kill()
 
 
+class _Moment:
+    """What a process has used, and the load server seen, until now."""
+
+    def __init__(self, process, server):
+        self.report, self.cpu = server.report(), process.cpu()
+
+    def since(self, earlier, key):
+        return self.report[key] - earlier.report[key]
+
+
+def _per_heartbeat(before, after):
+    return round((after.cpu - before.cpu) / after.since(before, "heartbeats") * 1e6, 2)
+
+
 def _window(scenario, controller, server):
     """CPU over a stretch of the steady state."""
     time.sleep(scenario.warm_seconds)
-    before, cpu_before = server.report(), controller.cpu()
-    time.sleep(scenario.window_seconds)
-    after, cpu_after = server.report(), controller.cpu()
-    user, system = (round(b - a, 2) for a, b in zip(cpu_before, cpu_after))
-    events = after["heartbeats"] - before["heartbeats"]
-    seconds = after["monotonic_seconds"] - before["monotonic_seconds"]
-    figures = {"window_seconds": round(seconds, 2), "window_heartbeats": events, "window_cpu_user_s": user,
-               "window_cpu_system_s": system, "heartbeats_per_s": round(events / seconds, 1),
-               "server_cpu_s": round(after["cpu_seconds"] - before["cpu_seconds"], 2)}
-    if events > 0:
-        figures["cpu_us_per_heartbeat"] = round((user + system) / events * 1e6, 2)
+    before, resident = _Moment(controller, server), []
+    ends = time.monotonic() + scenario.window_seconds
+    while (left := ends - time.monotonic()) > 0:
+        resident.append((time.monotonic(), controller.memory()["resident_mib"]))
+        time.sleep(min(1, left))
+    after = _Moment(controller, server)
+    seconds, cpu = after.since(before, "monotonic_seconds"), after.cpu - before.cpu
+    beats = after.since(before, "heartbeats")
+    figures = {"window_seconds": round(seconds, 2), "window_heartbeats": beats, "window_cpu_s": round(cpu, 3),
+               "heartbeats_per_s": round(beats / seconds, 1),
+               "server_cpu_s": round(after.since(before, "cpu_seconds"), 2)}
+    if scenario.churn > 0:
+        return figures | _churned(before, after, resident)
+    if beats > 0:
+        return figures | {"cpu_us_per_heartbeat": _per_heartbeat(before, after)}
+    return figures | {"cpu_s_per_minute": round(cpu / seconds * 60, 4)}
+
+
+def _churned(before, after, resident):
+    """What runs that come and go cost: an event is an object added, modified or deleted."""
+    seconds, events = after.since(before, "monotonic_seconds"), after.since(before, "events")
+    slope, _ = statistics.linear_regression(*zip(*resident))
+    return {"created_per_s": round(after.since(before, "created") / seconds, 1),
+            "completed_per_s": round(after.since(before, "completed") / seconds, 1),
+            "events_per_s": round(events / seconds, 1),
+            "cpu_us_per_event": round((after.cpu - before.cpu) / events * 1e6, 2),
+            "resident_start_mib": resident[0][1], "resident_end_mib": resident[-1][1],
+            "resident_growth_mib": round(resident[-1][1] - resident[0][1], 2),
+            "resident_slope_mib_per_minute": round(slope * 60, 3)}
+
+
+def _await_report(server, holds, seconds):
+    """Whether it came to hold in so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not (held := holds(server.report())) and time.monotonic() < deadline:
+        time.sleep(_STORM_POLL_SECONDS)
+    return held
+
+
+def _storm(scenario, controller, server):
+    """From the last heartbeats of the storm's runs to the last verdict. What the living cost besides is measured in the
+    quiet before it, and taken off."""
+    _await_report(server, lambda report: report["silenced"] >= scenario.storm, _STORM_SECONDS_MAX)
+    quiet_seconds = scenario.timeout - scenario.storm / _STORM_BEATS_PER_S - 1
+    time.sleep(quiet_seconds / 2)
+    quiet = _Moment(controller, server)
+    time.sleep(quiet_seconds / 2)
+    before = _Moment(controller, server)
+    _await_report(server, lambda report: report["silent_now"] == 0, _STORM_SECONDS_MAX)
+    after = _Moment(controller, server)
+    quiet_cpu_per_s = (before.cpu - quiet.cpu) / before.since(quiet, "monotonic_seconds")
+    seconds, reaps = after.since(before, "monotonic_seconds"), after.since(before, "verdicts")
+    cpu, beats = after.cpu - before.cpu, after.since(before, "heartbeats")
+    figures = {"window_seconds": round(seconds, 2), "window_cpu_s": round(cpu, 3), "window_heartbeats": beats,
+               "heartbeats_per_s": round(beats / seconds, 1), "quiet_cpu_s_per_s": round(quiet_cpu_per_s, 4)}
+    if reaps == 0:
+        return figures
+    reaped_for = after.report["reaped_for_ms"] / 1000
+    figures |= {"reaped_for_s": round(reaped_for, 3), "reaps_per_s": round(reaps / reaped_for, 1),
+                "cpu_us_per_reap": round((cpu - quiet_cpu_per_s * seconds) / reaps * 1e6, 2)}
+    if scenario.write_delay_ms > 0:
+        # As fast as the server answers what may be under way together: 1.
+        at_best = reaps / IN_FLIGHT * after.report["write_ms_mean"] / 1000
+        figures["times_the_server"] = round(reaped_for / at_best, 3)
     return figures
 
 
 def _settle(scenario, server):
     """Waits until every run that fell silent has a verdict or beats again."""
-    deadline = time.monotonic() + scenario.silence_seconds + scenario.timeout + scenario.runs / scenario.rate + _SETTLE_SECONDS_MAX
-    while time.monotonic() < deadline:
-        report = server.report()
-        # Silences come at an even rate once every run has beaten; until the last there may be none open.
-        over = report["heartbeats"] >= scenario.rate * scenario.silence_seconds + scenario.runs
-        if over and report["silent_now"] == 0:
-            return
-        time.sleep(0.1)
+    seconds = scenario.silence_seconds + scenario.timeout + scenario.runs / scenario.rate + _SETTLE_SECONDS_MAX
+    # Silences come at an even rate once every run has beaten; until the last there may be none open.
+    beats = scenario.rate * scenario.silence_seconds + scenario.runs
+    _await_report(server, lambda report: report["heartbeats"] >= beats and report["silent_now"] == 0, seconds)
 
 
-def _faults(scenario, report):
+def _faults(scenario, report, figures):
     """What is wrong with the controller's behaviour, in words."""
-    faults = []
-    if report["initial_events"] + report["lists"] == 0:
+    faults = [*_wrong_verdicts(scenario, report), *(_starved(report) if scenario.elects else [])]
+    if report["watches"] + report["lists"] == 0:
         faults.append("it never listed")
-    for key, words in [("false_reaps", "live runs reaped"), ("missed_reaps", "dead runs not reaped in time"),
-                       ("unknown_requests", "requests that no controller makes")]:
-        if report[key] > 0:
-            faults.append(f"{report[key]} {words}")
-    if scenario.silences == 0 and report["verdicts"] > 0:
-        faults.append(f"{report['verdicts']} verdicts where no run was silent")
-    if scenario.silences > 0 and report["verdicts"] == 0:
-        faults.append("no verdict at all")
+    if report["unknown_requests"] > 0:
+        faults.append(f"{report['unknown_requests']} requests that no controller makes")
+    if report["writes_in_flight_max"] > IN_FLIGHT:
+        faults.append(f"{report['writes_in_flight_max']} writes under way together; {IN_FLIGHT} may be")
+    if figures.get("resident_growth_mib", 0) > _GROWTH_MIB_MAX:
+        faults.append(f"memory grew by {figures['resident_growth_mib']} MiB; {_GROWTH_MIB_MAX} may be")
+    if scenario.churn > 0 and report["completed"] == 0:
+        faults.append("no run completed")
     return faults
+
+
+def _wrong_verdicts(scenario, report):
+    for key, words in [("false_reaps", "live runs reaped"), ("missed_reaps", "dead runs not reaped in time"),
+                       ("late_reaps", "dead runs reaped too late"), ("repeated_verdicts", "verdicts on top of another")]:
+        if report[key] > 0:
+            yield f"{report[key]} {words}"
+    dies = scenario.silences + scenario.storm + scenario.churn > 0
+    if not dies and report["verdicts"] > 0:
+        yield f"{report['verdicts']} verdicts where no run was silent"
+    if dies and report["verdicts"] == 0:
+        yield "no verdict at all"
+    # Of those that come and go some are always silent for less than their timeout.
+    settled = report["verdicts"] + report["late_accepted"]
+    if scenario.churn == 0 and settled != report["silenced"]:
+        yield f"{report['silenced']} runs fell silent, {settled} were reaped or beat again"
+
+
+def _starved(report):
+    if report["lease_renewals"] == 0:
+        yield "it never had the Lease"
+    for key, words in [("lease_gap_ms_max", "renewals of the Lease"), ("canary_gap_ms_max", "beats of the canary")]:
+        if report[key] > _GAP_MS_MAX:
+            yield f"{report[key]:.0f} ms between two {words}"
+
+
+def _figures(scenario, controller, server):
+    figures = {"runs": scenario.all_runs, "sync_s": round(controller.await_sync(), 3)}
+    figures["sync_cpu_s"] = round(controller.cpu(), 3)
+    if scenario.window_seconds > 0:
+        figures |= _window(scenario, controller, server)
+    if scenario.storm > 0:
+        figures |= _storm(scenario, controller, server)
+    if scenario.silences > 0:
+        _settle(scenario, server)
+    return figures | controller.memory()
 
 
 def play(scenario, bin_folder):
@@ -203,15 +190,9 @@ def play(scenario, bin_folder):
         server = LoadServer(bin_folder / "jobrun-loadserver", scenario, folder)
         controller = None
         try:
-            command = controller_command(bin_folder / "jobrun-controller", server.kubeconfig, folder)
+            command = controller_command(bin_folder / "jobrun-controller", server.kubeconfig, folder, scenario.elects)
             controller = Client(command, folder)
-            figures = {"runs": scenario.runs, "sync_s": round(controller.await_sync(), 3)}
-            figures["sync_cpu_s"] = round(sum(controller.cpu()), 2)
-            if scenario.window_seconds > 0:
-                figures |= _window(scenario, controller, server)
-            if scenario.silences > 0:
-                _settle(scenario, server)
-            figures |= controller.memory()
+            figures = _figures(scenario, controller, server)
             report = server.report()
             code = controller.stop()
             report_at_end = server.stop()
@@ -220,7 +201,7 @@ def play(scenario, bin_folder):
             if controller is not None:
                 controller.kill()
             raise
-        faults = _faults(scenario, report)
+        faults = _faults(scenario, report, figures)
         if code != 0:
             faults.append(f"it ended with exit code {code}")
         if report_at_end is None:
@@ -234,7 +215,18 @@ def play(scenario, bin_folder):
 def _told(scenario, report):
     """What the load server's report adds."""
     keys = ["object_bytes_min", "object_bytes_max", "heartbeats", "verdicts", "conflicts", "silenced", "late_accepted",
-            "late_refused", "false_reaps", "missed_reaps", "tick_late_ms_p99", "tick_late_ms_max"]
-    if scenario.silences > 0:
-        keys += ["lag_ms_p50", "lag_ms_p99", "lag_ms_max"]
+            "late_refused", "false_reaps", "late_reaps", "missed_reaps", "repeated_verdicts", "writes_in_flight_max",
+            "kubernetes_events", "tick_late_ms_p99", "tick_late_ms_max"]
+    if report["verdicts"] > 0:
+        keys += ["lag_ms_p50", "lag_ms_p99", "lag_ms_max", "write_ms_mean"]
+    if scenario.elects:
+        keys += ["lease_gap_ms_max", "canary_gap_ms_max"]
     return {key: report[key] for key in keys}
+
+
+def compare_idle(played):
+    """What idle runs cost beside the Lease and the canary: their minute less one without runs."""
+    without = played.get("idle-0", {}).get("cpu_s_per_minute")
+    figures = played.get("idle-100k", {})
+    if without is not None and "cpu_s_per_minute" in figures:
+        figures["cpu_s_per_minute_beside"] = round(figures["cpu_s_per_minute"] - without, 4)

@@ -8,7 +8,7 @@ _SECONDS_MAX = 300
 
 def run(program):
     """{name: nanoseconds of CPU per item}, or per iteration where a benchmark has no items."""
-    done = subprocess.run([str(program), "--benchmark_format=json", "--benchmark_min_time=0.2"], timeout=_SECONDS_MAX,
+    done = subprocess.run([str(program), "--benchmark_format=json", "--benchmark_min_time=0.1"], timeout=_SECONDS_MAX,
                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
     figures = {}
     for entry in json.loads(done.stdout)["benchmarks"]:

@@ -12,6 +12,22 @@ std::string StringField(std::string_view json, std::string_view name) {
   return std::string(json.substr(start, json.find('"', start) - start));
 }
 
+std::string ObjectField(std::string_view json, std::string_view name) {
+  const std::string key = "\"" + std::string(name) + "\":{";
+  const std::size_t at = json.find(key);
+  if (at == std::string_view::npos) return "{}";
+  const std::size_t start = at + key.size() - 1;
+  bool quoted = false;
+  int depth = 0;
+  for (std::size_t i = start; i < json.size(); ++i) {
+    if (json[i] == '"') quoted = !quoted;
+    if (quoted) continue;
+    if (json[i] == '{') ++depth;
+    if (json[i] == '}' && --depth == 0) return std::string(json.substr(start, i + 1 - start));
+  }
+  return "{}";
+}
+
 std::string Head(int status, std::string_view framing, ServerTime wall) {
   return "HTTP/1.1 " + std::to_string(status) + (status < 300 ? " OK" : " Refused") +
          "\r\nCache-Control: no-cache, private\r\nContent-Type: application/json\r\nDate: " +

@@ -13,6 +13,9 @@ namespace jobrun::bench {
 // quotes.
 [[nodiscard]] std::string StringField(std::string_view json, std::string_view name);
 
+// The text of an object field in JSON of the same kind, braces included; "{}" without one.
+[[nodiscard]] std::string ObjectField(std::string_view json, std::string_view name);
+
 [[nodiscard]] std::string Head(int status, std::string_view framing, ServerTime wall);
 void Answer(Connection& to, int status, std::string_view body, ServerTime wall);
 void Refuse(Connection& to, int status, std::string_view reason, ServerTime wall);

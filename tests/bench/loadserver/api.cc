@@ -15,6 +15,7 @@ constexpr Nanos kBookmarkEvery = std::chrono::seconds(60);
 // Initial events are made as fast as the client takes them, and no further ahead than this.
 constexpr std::size_t kAheadBytes = 256 * 1024;
 constexpr std::uint32_t kBatchRuns = 32;  // of initial events between two looks at what waits
+constexpr std::string_view kSelector = "fieldSelector";
 
 std::uint64_t NumberIn(std::string_view text) {
   std::uint64_t number = 0;
@@ -33,10 +34,21 @@ std::uint32_t RunIn(std::string_view path) {
 
 }  // namespace
 
+void Api::OnClosed(Connection& connection) {
+  watches_.erase(&connection);
+  canaries_.OnClosed(connection);
+  for (Write& write : writes_) {
+    if (write.from == &connection) write.from = nullptr;
+  }
+}
+
 void Api::OnRequest(Connection& from, const HttpRequest& request, Workload::Time now) {
   // Kubernetes Events are taken and forgotten.
-  const bool tells = request.method == "POST" && request.path.starts_with(kEvents);
-  if (tells) return Answer(from, 201, "{}", now.wall);
+  if (request.method == "POST" && request.path.starts_with(kEvents)) {
+    ++counts_.told;
+    return Answer(from, 201, "{}", now.wall);
+  }
+  if (ElectionLeases::Concerns(request)) return leases_.Answer(from, request, now);
   const bool ours = request.path.starts_with(kRoot);
   if (ours && CanaryRuns::Concerns(request)) {
     return canaries_.Answer(from, request, options_.watch_lists, now);
@@ -47,6 +59,8 @@ void Api::OnRequest(Connection& from, const HttpRequest& request, Workload::Time
                                                 : List(from, request, now);
   }
   const std::uint32_t number = ours ? RunIn(request.path) : kRunsMax + 1;
+  const bool gone = number < workload_.Runs() && !workload_.Exists(number);
+  if (gone) return Refuse(from, 404, "NotFound", now.wall);
   if (number >= workload_.Runs()) {
     ++counts_.others;
     return Refuse(from, 404, "NotFound", now.wall);
@@ -62,19 +76,30 @@ void Api::OnRequest(Connection& from, const HttpRequest& request, Workload::Time
 void Api::StartWatch(Connection& from, const HttpRequest& request, Workload::Time now) {
   const bool initial = request.Parameter("sendInitialEvents") == "true";
   if (initial && !options_.watch_lists) return Refuse(from, 422, "Invalid", now.wall);
+  const auto selector = FieldSelector::Parse(request.Parameter(kSelector));
+  if (!selector) return Refuse(from, 400, "BadRequest", now.wall);
   ++counts_.watches;
   const std::uint64_t asked = NumberIn(request.Parameter("resourceVersion"));
   watches_[&from] = Watch{.phase = initial ? Phase::kInitial : Phase::kReplay,
                           .from = initial ? workload_.Version() : asked,
-                          .bookmark_due = now.mono + kBookmarkEvery};
+                          .bookmark_due = now.mono + kBookmarkEvery,
+                          .selector = *selector};
   from.Write(Head(200, "Transfer-Encoding: chunked", now.wall));
   Continue(from, now);
 }
 
-void Api::AppendEvent(std::uint32_t number, RunText::Event event, std::string& out) {
-  const Verdict* verdict = workload_.VerdictOf(number);
-  if (verdict == nullptr) return text_.AppendChunk(event, workload_.Fields(number), out);
-  text_.AppendVerdictChunk(workload_.Fields(number), *verdict, out);
+// What a watch that is not in step is told of this run.
+void Api::AppendInitial(std::uint32_t number, Watch& watch, Workload::Time now) {
+  if (!workload_.Exists(number)) return;
+  if (watch.phase == Phase::kInitial) workload_.FirstTold(number, now);
+  const RunFields run = workload_.Fields(number);
+  if (!watch.selector.Selects(run)) return;
+  if (watch.phase == Phase::kInitial) {
+    ++counts_.initial_events;
+    text_.AppendChunk(RunText::Event::kAdded, run, scratch_);
+  } else if (run.version > watch.from) {
+    text_.AppendChunk(RunText::Event::kModified, run, scratch_);
+  }
 }
 
 void Api::Continue(Connection& connection, Workload::Time now) {
@@ -84,15 +109,7 @@ void Api::Continue(Connection& connection, Workload::Time now) {
   while (watch.phase != Phase::kLive && connection.Pending() < kAheadBytes) {
     scratch_.clear();
     const std::uint32_t end = std::min(watch.next + kBatchRuns, workload_.Runs());
-    for (; watch.next < end; ++watch.next) {
-      if (watch.phase == Phase::kInitial) {
-        workload_.FirstTold(watch.next, now);
-        ++counts_.initial_events;
-        AppendEvent(watch.next, RunText::Event::kAdded, scratch_);
-      } else if (workload_.Fields(watch.next).version > watch.from) {
-        AppendEvent(watch.next, RunText::Event::kModified, scratch_);
-      }
-    }
+    for (; watch.next < end; ++watch.next) AppendInitial(watch.next, watch, now);
     connection.Write(scratch_);
     if (end == workload_.Runs()) {
       if (watch.phase == Phase::kInitial) Bookmark(connection, watch.from, true);
@@ -113,21 +130,25 @@ void Api::Bookmark(Connection& to, std::uint64_t version, bool initial_events_en
   to.Write(Chunk(line));
 }
 
-// To every watch that has been told of this run, or of everything.
-void Api::Tell(std::uint32_t number) {
-  scratch_.clear();
+// To every watch that has been told of this run, or of everything. One that its selector does not
+// select any more is told as deleted.
+void Api::Tell(std::uint32_t number, RunText::Event event) {
+  const RunFields run = workload_.Fields(number);
   for (auto& [connection, watch] : watches_) {
     const bool told =
         watch.phase == Phase::kLive || (watch.phase == Phase::kReplay && number < watch.next);
-    if (!told) continue;
-    if (scratch_.empty()) AppendEvent(number, RunText::Event::kModified, scratch_);
+    const bool selected = watch.selector.Selects(run);
+    if (!told || (!selected && event != RunText::Event::kModified)) continue;
+    scratch_.clear();
+    text_.AppendChunk(selected ? event : RunText::Event::kDeleted, run, scratch_);
     connection->Write(scratch_);  // a record of its own: the API server flushes every event
     ++counts_.events;
   }
 }
 
 void Api::Tick(Workload::Time now) {
-  workload_.Advance(now, [this](std::uint32_t number) { Tell(number); });
+  workload_.Advance(now,
+                    [this](std::uint32_t number, RunText::Event event) { Tell(number, event); });
   for (auto& [connection, watch] : watches_) {
     if (watch.phase == Phase::kLive && now.mono >= watch.bookmark_due) {
       watch.bookmark_due = now.mono + kBookmarkEvery;
@@ -141,6 +162,8 @@ void Api::Tick(Workload::Time now) {
 }
 
 void Api::List(Connection& from, const HttpRequest& request, Workload::Time now) {
+  const auto selector = FieldSelector::Parse(request.Parameter(kSelector));
+  if (!selector) return Refuse(from, 400, "BadRequest", now.wall);
   ++counts_.lists;
   const std::uint64_t limit = NumberIn(request.Parameter("limit"));
   // Where it goes on, and the version of the first page: a watch from there misses nothing.
@@ -151,11 +174,16 @@ void Api::List(Connection& from, const HttpRequest& request, Workload::Time now)
   const std::uint64_t runs = workload_.Runs();
   const std::uint64_t end = limit == 0 ? runs : std::min(runs, start + limit);
   std::string body = R"({"apiVersion":"jobrun.dev/v1","items":[)";
+  // A page is of so many runs looked at: with a selector it may hold fewer.
+  bool first = true;
   for (std::uint64_t i = start; i < end; ++i) {
     const auto number = static_cast<std::uint32_t>(i);
+    if (!workload_.Exists(number)) continue;
     workload_.FirstTold(number, now);
-    if (i > start) body += ',';
-    body += text_.Object(workload_.Fields(number), workload_.VerdictOf(number));
+    const RunFields run = workload_.Fields(number);
+    if (!selector->Selects(run)) continue;
+    if (!std::exchange(first, false)) body += ',';
+    body += text_.Object(run);
   }
   body += R"(],"kind":"JobRunList","metadata":{)";
   const std::string of = std::to_string(version);
@@ -166,22 +194,44 @@ void Api::List(Connection& from, const HttpRequest& request, Workload::Time now)
 
 void Api::Read(Connection& from, std::uint32_t number, Workload::Time now) {
   ++counts_.reads;
-  Answer(from, 200, text_.Object(workload_.Fields(number), workload_.VerdictOf(number)), now.wall);
+  Answer(from, 200, text_.Object(workload_.Fields(number)), now.wall);
 }
 
 void Api::Patch(Connection& from, std::uint32_t number, const HttpRequest& request,
                 Workload::Time now) {
   ++counts_.patches;
-  Verdict verdict{.phase = StringField(request.body, "phase"),
-                  .reason = StringField(request.body, "reason"),
-                  .verdict_id = StringField(request.body, "verdictID")};
-  const std::uint64_t guard = NumberIn(StringField(request.body, "resourceVersion"));
-  if (workload_.Write(number, guard, std::move(verdict), now.mono) !=
-      Workload::Written::kCommitted) {
-    return Refuse(from, 409, "Conflict", now.wall);
+  const std::string status = ObjectField(request.body, "status");
+  Verdict verdict{.phase = StringField(status, "phase"),
+                  .retry_state = StringField(status, "state"),
+                  .fields = status.substr(1, status.size() - 2)};
+  writes_.push_back({.from = &from,
+                     .number = number,
+                     .guard = NumberIn(StringField(request.body, "resourceVersion")),
+                     .verdict = std::move(verdict),
+                     .arrived = now.mono});
+  counts_.writes_max = std::max<std::uint64_t>(counts_.writes_max, writes_.size());
+}
+
+void Api::AnswerWrites(Workload::Time now) {
+  while (!writes_.empty() && now.mono >= writes_.front().arrived + options_.write_delay) {
+    Write write = std::move(writes_.front());
+    writes_.pop_front();
+    counts_.writes_took += now.mono - write.arrived;
+    Commit(write, now);
   }
-  Answer(from, 200, text_.Object(workload_.Fields(number), workload_.VerdictOf(number)), now.wall);
-  Tell(number);
+}
+
+void Api::Commit(Write& write, Workload::Time now) {
+  const std::uint32_t number = write.number;
+  const bool exists = workload_.Exists(number);
+  const bool committed = exists && workload_.Write(number, write.guard, std::move(write.verdict),
+                                                   write.arrived) == Workload::Written::kCommitted;
+  if (write.from != nullptr && committed) {
+    Answer(*write.from, 200, text_.Object(workload_.Fields(number)), now.wall);
+  } else if (write.from != nullptr) {
+    Refuse(*write.from, exists ? 409 : 404, exists ? "Conflict" : "NotFound", now.wall);
+  }
+  if (committed) Tell(number, RunText::Event::kModified);
 }
 
 }  // namespace jobrun::bench

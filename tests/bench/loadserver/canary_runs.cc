@@ -141,6 +141,7 @@ void CanaryRuns::Patch(Connection& from, const HttpRequest& request, Workload::T
   if (found == canaries_.end()) return bench::Refuse(from, 404, "NotFound", now.wall);
   Canary& canary = found->second;
   canary.version = ++version_;
+  pulse_.Beat(now.mono);
   for (const std::string_view field : kFields) {
     std::string value = StringField(request.body, field);
     if (field == "lastHeartbeatAt" && !value.empty()) canary.stamped = FormatTime(now.wall);

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "tests/bench/loadserver/connection.h"
+#include "tests/bench/loadserver/pulse.h"
 #include "tests/bench/loadserver/workload.h"
 
 namespace jobrun::bench {
@@ -19,6 +20,8 @@ class CanaryRuns {
   [[nodiscard]] static bool Concerns(const HttpRequest& request);
   void Answer(Connection& from, const HttpRequest& request, bool watch_lists, Workload::Time now);
   void OnClosed(Connection& connection) { watches_.erase(&connection); }
+  // Between two beats of any canary: there is one that beats.
+  [[nodiscard]] Nanos LongestGap(Mono now) const { return pulse_.LongestGap(now); }
 
  private:
   struct Canary {
@@ -40,6 +43,7 @@ class CanaryRuns {
 
   std::map<std::string, Canary> canaries_{};  // by name
   std::set<Connection*> watches_{};
+  Pulse pulse_{};
   std::uint64_t version_{1};
 };
 

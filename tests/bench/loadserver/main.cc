@@ -22,6 +22,8 @@ struct Flags {
   WorkloadOptions workload{};
   RunSpec spec{};
   int silence_seconds{0};
+  int lag_seconds_max{1};
+  int write_delay_ms{0};
   bool no_watch_list{false};
 };
 
@@ -86,7 +88,6 @@ std::string Report(const Workload& workload, const Api& api, const Server& serve
   const Mono now = ReadClocks().mono;
   return JsonFields()
       .Add("monotonic_seconds", std::chrono::duration<double>(now.time_since_epoch()).count())
-      .Add("runs", std::uint64_t{workload.Runs()})
       .Add("object_bytes_min", std::uint64_t{text.Sizes()[0]})
       .Add("object_bytes_max", std::uint64_t{text.Sizes()[1]})
       .Add("initial_events", asked.initial_events)
@@ -96,16 +97,29 @@ std::string Report(const Workload& workload, const Api& api, const Server& serve
       .Add("lists", asked.lists)
       .Add("reads", asked.reads)
       .Add("patches", asked.patches)
+      .Add("kubernetes_events", asked.told)
       .Add("unknown_requests", asked.others)
+      .Add("writes_in_flight_max", asked.writes_max)
+      .Add("write_ms_mean",
+           InMilliseconds(asked.writes_took) / std::max(1.0, static_cast<double>(asked.patches)))
+      .Add("lease_renewals", api.Leases().Renewals())
+      .Add("lease_gap_ms_max", InMilliseconds(api.Leases().LongestGap(now)))
+      .Add("canary_gap_ms_max", InMilliseconds(api.Canaries().LongestGap(now)))
       .Add("verdicts", counts.verdicts)
       .Add("visits", counts.visits)
       .Add("conflicts", counts.conflicts)
+      .Add("repeated_verdicts", counts.repeats)
       .Add("silenced", counts.silenced)
       .Add("silent_now", workload.Silent())
       .Add("late_accepted", counts.late_accepted)
       .Add("late_refused", counts.late_refused)
       .Add("false_reaps", counts.false_reaps)
+      .Add("late_reaps", counts.late_reaps)
       .Add("missed_reaps", workload.Missed(now))
+      .Add("reaped_for_ms", InMilliseconds(workload.ReapedFor()))
+      .Add("created", counts.created)
+      .Add("completed", counts.completed)
+      .Add("deleted", counts.deleted)
       .Add("lag_ms_p50", Quantile(lags, 0.5))
       .Add("lag_ms_p99", Quantile(lags, 0.99))
       .Add("lag_ms_max", Quantile(lags, 1))
@@ -151,7 +165,9 @@ Outcome Serve(const Flags& flags) {
   Workload workload(flags.workload);
   // Claimed a minute ago: a heartbeat of now is none that the claim itself wrote.
   RunText text(flags.spec, now - std::chrono::minutes(1));
-  Api api(workload, text, {.watch_lists = !flags.no_watch_list});
+  Api api(workload, text,
+          {.watch_lists = !flags.no_watch_list,
+           .write_delay = std::chrono::milliseconds(flags.write_delay_ms)});
   const Server* reported = nullptr;
   const auto report = [&] { return Report(workload, api, *reported, text); };
   auto server = Server::Listen({.api = api,
@@ -168,28 +184,31 @@ Outcome Serve(const Flags& flags) {
   return WriteText(flags.dir + "/report.json", report() + "\n");
 }
 
-int Main(int argc, char** argv) {
-  Flags flags;
-  int timeout = flags.spec.timeout_seconds;
-  CLI::App app(
-      "An API server that plays a great many JobRuns and judges the controller that watches them. "
-      "SIGTERM ends it and writes DIR/report.json; `report` on stdin prints one now.",
-      "jobrun-loadserver");
+void AddOptions(CLI::App& app, Flags& flags) {
   app.add_option("--dir", flags.dir, "Folder for kubeconfig and report.json")->required();
-  app.add_option("--runs", flags.workload.runs, "How many runs there are")
-      ->check(CLI::Range(1U, kRunsMax))
+  app.add_option("--runs", flags.workload.runs, "How many runs beat")
+      ->check(CLI::Range(0U, kRunsMax))
       ->capture_default_str();
   app.add_option("--rate", flags.workload.rate,
-                 "Heartbeats a second over all runs, once a watch is in step")
+                 "Heartbeats a second over all of them, once a watch is in step")
       ->check(CLI::Range(0.0, 1e6))
       ->capture_default_str();
   app.add_option("--interval-seconds", flags.spec.interval_seconds,
                  "spec.heartbeat.intervalSeconds")
       ->check(CLI::Range(1, 86400))
       ->capture_default_str();
-  app.add_option("--timeout-seconds", timeout, "spec.heartbeat.timeoutSeconds")
+  app.add_option("--timeout-seconds", flags.spec.timeout_seconds, "spec.heartbeat.timeoutSeconds")
       ->check(CLI::Range(2, 86400))
       ->capture_default_str();
+  app.add_flag("--no-watch-list", flags.no_watch_list,
+               "Refuse sendInitialEvents, as older servers do");
+  app.add_option("--write-delay-ms", flags.write_delay_ms,
+                 "How long the server takes for a status write of a run")
+      ->check(CLI::Range(0, 60'000))
+      ->capture_default_str();
+}
+
+void AddTroubles(CLI::App& app, Flags& flags) {
   app.add_option("--silences", flags.workload.silences,
                  "Runs that fall silent, a second, at random")
       ->check(CLI::Range(0.0, 1e5))
@@ -197,17 +216,42 @@ int Main(int argc, char** argv) {
   app.add_option("--silence-seconds", flags.silence_seconds, "For how long they do; 0: to the end")
       ->check(CLI::Range(0, 86400))
       ->capture_default_str();
+  app.add_option("--storm", flags.workload.storm, "Further runs, that fall silent all at once")
+      ->check(CLI::Range(0U, kRunsMax))
+      ->capture_default_str();
   app.add_option("--late-share", flags.workload.late_share,
-                 "The part of them that beats again, 0.6 to 1.1 timeouts after its last heartbeat")
+                 "The part of the silent that beats again, 0.6 to 1.1 timeouts after its last "
+                 "heartbeat")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
+  app.add_option("--lag-seconds-max", flags.lag_seconds_max,
+                 "How long after it was due a verdict may come")
+      ->check(CLI::Range(1, 3600))
+      ->capture_default_str();
+  app.add_option("--finished", flags.workload.finished, "Further runs, that are over already")
+      ->check(CLI::Range(0U, kRunsMax))
+      ->capture_default_str();
+  app.add_option("--churn", flags.workload.churn,
+                 "Further runs that are created a second, claimed, beat, complete and are deleted; "
+                 "one of a hundred falls silent. Made for a timeout of 5 seconds")
+      ->check(CLI::Range(0.0, 1e5))
+      ->capture_default_str();
   app.add_option("--seed", flags.workload.seed, "Of what is random")->capture_default_str();
-  app.add_flag("--no-watch-list", flags.no_watch_list,
-               "Refuse sendInitialEvents, as older servers do");
+}
+
+int Main(int argc, char** argv) {
+  Flags flags;
+  CLI::App app(
+      "An API server that plays a great many JobRuns and judges the controller that watches them. "
+      "SIGTERM ends it and writes DIR/report.json; `report` on stdin prints one now.",
+      "jobrun-loadserver");
+  AddOptions(app, flags);
+  AddTroubles(app, flags);
   CLI11_PARSE(app, argc, argv);
-  flags.spec.timeout_seconds = timeout;
-  flags.workload.timeout = std::chrono::seconds(timeout);
+  flags.workload.interval = std::chrono::seconds(flags.spec.interval_seconds);
+  flags.workload.timeout = std::chrono::seconds(flags.spec.timeout_seconds);
   flags.workload.silence_for = std::chrono::seconds(flags.silence_seconds);
+  flags.workload.lag_max = std::chrono::seconds(flags.lag_seconds_max);
   const auto served = Serve(flags);
   if (served) return 0;
   std::cerr << "jobrun-loadserver: " << served.error().ToString() << '\n';

@@ -23,12 +23,37 @@ constexpr std::string_view kVersionHole = "@@@@@@@@@@";
 constexpr std::string_view kHeartbeatHole = "@@@@-@@-@@T@@:@@:@@.@@@@@@Z";
 constexpr std::string_view kUpdatedHole = "@@@@-@@-@@T@@:@@:@@Z";
 constexpr std::string_view kRunning = "\"phase\":\"Running\"";
+constexpr std::array<std::string_view, 3> kEventNames = {"ADDED", "MODIFIED", "DELETED"};
+constexpr std::array<std::string_view, kStages> kPhaseNames = {"Pending", "Running", "Succeeded",
+                                                               "Failed"};
+// A run that failed long ago: what becomes of its retry is settled.
+constexpr std::string_view kSettled = "NotDue";
 
 constexpr std::array<std::string_view, 4> kLanes = {"default", "etl", "embed-backfill", "agents"};
 
-// A run that some scheduler created and a worker has claimed and beats for; the keys are in the
-// server's order. The larger the variant, the larger its payload.
-std::string ObjectText(std::size_t variant, const RunSpec& spec, ServerTime created) {
+// What the worker has written: nothing yet, that it has claimed the run and beats, or also its end.
+std::string StatusText(Stage stage, const std::string& micro) {
+  if (stage == Stage::kPending) return R"({"phase":"Pending"})";
+  const bool failed = stage == Stage::kFailed;
+  std::string text = R"({"claimedAt":")" + micro + R"(","claimedBy":"worker-5f7c9d-x2v8k",)";
+  if (stage != Stage::kRunning) {
+    text.append(R"("completionTime":")").append(kHeartbeatHole) += R"(","exitCode":)";
+    text += failed ? "1," : "0,";
+  }
+  text.append(R"("lastHeartbeatAt":")").append(kHeartbeatHole).append("\",\"phase\":\"");
+  text.append(kPhaseNames[static_cast<std::size_t>(stage)]).append("\"");
+  if (failed) {
+    text.append(R"(,"reason":"ExitNonZero","retry":{"state":")").append(kSettled).append("\"}");
+  }
+  return text + R"(,"startTime":")" + micro + R"("})";
+}
+
+constexpr std::string_view kWorkersFields =
+    R"(,{"apiVersion":"jobrun.dev/v1","fieldsType":"FieldsV1","fieldsV1":{"f:status":{".":{},"f:claimedAt":{},"f:claimedBy":{},"f:lastHeartbeatAt":{},"f:phase":{},"f:startTime":{}}},"manager":"worker","operation":"Update","subresource":"status","time":")";
+
+// A run that some scheduler created; the keys are in the server's order. The larger the variant,
+// the larger its payload.
+std::string ObjectText(std::size_t variant, Stage stage, const RunSpec& spec, ServerTime created) {
   const std::string at = FormatTime(created);
   const std::string micro = FormatMicroTime(created);
   const auto hole = [](std::string_view text) { return std::string(text); };
@@ -37,19 +62,17 @@ std::string ObjectText(std::size_t variant, const RunSpec& spec, ServerTime crea
     args +=
         (i == 0 ? "" : ",") + std::string("\"s3://warehouse/p=") + std::to_string(1000 + i) + "\"";
   }
+  const std::string claimed =
+      stage == Stage::kPending ? "" : hole(kWorkersFields) + hole(kUpdatedHole) + R"("})";
   return R"({"apiVersion":"jobrun.dev/v1","kind":"JobRun","metadata":{"creationTimestamp":")" + at +
          R"(","generation":1,"labels":{"app.kubernetes.io/managed-by":"scheduler"},"managedFields":[{"apiVersion":"jobrun.dev/v1","fieldsType":"FieldsV1","fieldsV1":{"f:metadata":{"f:labels":{".":{},"f:app.kubernetes.io/managed-by":{}}},"f:spec":{".":{},"f:deadlineSeconds":{},"f:heartbeat":{".":{},"f:intervalSeconds":{},"f:timeoutSeconds":{}},"f:lane":{},"f:payload":{".":{},"f:args":{},"f:table":{}}}},"manager":"scheduler","operation":"Update","time":")" +
-         at +
-         R"("},{"apiVersion":"jobrun.dev/v1","fieldsType":"FieldsV1","fieldsV1":{"f:status":{".":{},"f:claimedAt":{},"f:claimedBy":{},"f:lastHeartbeatAt":{},"f:phase":{},"f:startTime":{}}},"manager":"worker","operation":"Update","subresource":"status","time":")" +
-         hole(kUpdatedHole) + R"("}],"name":")" + hole(kNameHole) + R"(","namespace":")" +
+         at + R"("})" + claimed + R"(],"name":")" + hole(kNameHole) + R"(","namespace":")" +
          hole(kNamespaceHole) + R"(","resourceVersion":")" + hole(kVersionHole) + R"(","uid":")" +
          hole(kUidHole) + R"("},"spec":{"deadlineSeconds":86400,"heartbeat":{"intervalSeconds":)" +
          std::to_string(spec.interval_seconds) + R"(,"timeoutSeconds":)" +
          std::to_string(spec.timeout_seconds) + R"(},"lane":")" +
          hole(kLanes[variant % kLanes.size()]) + R"(","payload":{"args":[)" + args +
-         R"(],"table":"orders"}},"status":{"claimedAt":")" + micro +
-         R"(","claimedBy":"worker-5f7c9d-x2v8k","lastHeartbeatAt":")" + hole(kHeartbeatHole) +
-         R"(",)" + hole(kRunning) + R"(,"startTime":")" + micro + R"("}})";
+         R"(],"table":"orders"}},"status":)" + StatusText(stage, micro) + "}";
 }
 
 std::string WatchLine(std::string_view type, std::string_view object) {
@@ -95,33 +118,57 @@ std::string Chunk(std::string_view body) {
   return std::string(size.data(), end) + "\r\n" + std::string(body) + "\r\n";
 }
 
+std::string_view PhaseOf(const RunFields& run) {
+  return run.verdict != nullptr ? run.verdict->phase
+                                : kPhaseNames[static_cast<std::size_t>(run.stage)];
+}
+
+std::string_view RetryStateOf(const RunFields& run) {
+  if (run.verdict != nullptr) return run.verdict->retry_state;
+  return run.stage == Stage::kFailed ? kSettled : std::string_view();
+}
+
 RunText::RunText(const RunSpec& spec, ServerTime created) {
-  for (std::size_t variant = 0; variant < kVariants; ++variant) {
-    const std::string object = ObjectText(variant, spec, created);
-    objects_[variant] = Locate(object);
-    chunks_[0][variant] = Locate(Chunk(WatchLine("ADDED", object)));
-    chunks_[1][variant] = Locate(Chunk(WatchLine("MODIFIED", object)));
+  for (std::size_t stage = 0; stage < kStages; ++stage) {
+    for (std::size_t variant = 0; variant < kVariants; ++variant) {
+      const std::string object = ObjectText(variant, static_cast<Stage>(stage), spec, created);
+      objects_[stage][variant] = Locate(object);
+      for (std::size_t event = 0; event < kEvents; ++event) {
+        chunks_[event][stage][variant] = Locate(Chunk(WatchLine(kEventNames[event], object)));
+      }
+    }
   }
 }
 
 RunText::Template RunText::Locate(std::string text) {
-  const auto at = [&text](std::string_view key, std::string_view hole) {
+  const auto if_there = [&text](std::string_view key, std::string_view hole) {
     const std::size_t found = text.find(std::string(key) + std::string(hole));
+    return found == std::string::npos ? found : found + key.size();
+  };
+  const auto at = [&if_there](std::string_view key, std::string_view hole) {
+    const std::size_t found = if_there(key, hole);
     assert(found != std::string::npos);
-    return found + key.size();
+    return found;
   };
   Template made;
   made.name = at("\"name\":\"", kNameHole) + kNameHole.size() - kNameDigits;
   made.name_space = at("\"namespace\":\"", kNamespaceHole) + kNamespaceHole.size() - 2;
   made.uid = at("\"uid\":\"", kUidHole);
   made.version = at("\"resourceVersion\":\"", kVersionHole);
-  made.heartbeat = at("\"lastHeartbeatAt\":\"", kHeartbeatHole);
-  made.updated = at("\"time\":\"", kUpdatedHole);
+  made.created = at("\"creationTimestamp\":\"", {});
+  made.stamped = at("\"time\":\"", {});
+  made.claimed = if_there("\"claimedAt\":\"", {});
+  made.started = if_there("\"startTime\":\"", {});
+  made.heartbeat = if_there("\"lastHeartbeatAt\":\"", kHeartbeatHole);
+  made.updated = if_there("\"time\":\"", kUpdatedHole);
+  made.completed = if_there("\"completionTime\":\"", kHeartbeatHole);
   made.text = std::move(text);
   return made;
 }
 
-void RunText::Append(const Template& from, const RunFields& run, std::string& out) {
+void RunText::Append(const Templates& templates, const RunFields& run, std::string& out) {
+  constexpr std::size_t kNone = std::string::npos;
+  const Template& from = templates[static_cast<std::size_t>(run.stage)][run.number % kVariants];
   const std::size_t start = out.size();
   out.append(from.text);
   char* const text = out.data() + start;
@@ -129,28 +176,37 @@ void RunText::Append(const Template& from, const RunFields& run, std::string& ou
   PutDigits(text + from.name_space, 2, run.number % kNamespaces);
   PutUid(text + from.uid, run.number);
   PutDigits(text + from.version, kVersionDigits, run.version);
-  const std::string_view time = time_.Of(run.heartbeat);
+  if (run.created) PutCreation(from, *run.created, text);
+  if (from.heartbeat == kNone) return;
+  const std::string_view time = heartbeat_time_.Of(run.heartbeat);
   std::memcpy(text + from.heartbeat, time.data(), MicroTimeText::kBytes);
   std::memcpy(text + from.updated, time.data(), kSecondBytes);
+  if (from.completed == kNone) return;
+  std::memcpy(text + from.completed, time.data(), MicroTimeText::kBytes);
+}
+
+void RunText::PutCreation(const Template& from, ServerTime created, char* text) {
+  const std::string_view time = created_time_.Of(created);
+  std::memcpy(text + from.created, time.data(), kSecondBytes);
+  std::memcpy(text + from.stamped, time.data(), kSecondBytes);
+  if (from.claimed == std::string::npos) return;
+  const std::string_view claimed = claimed_time_.Of(created + kClaimedAfter);
+  std::memcpy(text + from.claimed, claimed.data(), MicroTimeText::kBytes);
+  std::memcpy(text + from.started, claimed.data(), MicroTimeText::kBytes);
 }
 
 void RunText::AppendChunk(Event event, const RunFields& run, std::string& out) {
-  Append(chunks_[static_cast<std::size_t>(event)][run.number % kVariants], run, out);
+  const auto of = static_cast<std::size_t>(event);
+  if (run.verdict == nullptr) return Append(chunks_[of], run, out);
+  out += Chunk(WatchLine(kEventNames[of], Object(run)));
 }
 
-void RunText::AppendVerdictChunk(const RunFields& run, const Verdict& verdict, std::string& out) {
-  out += Chunk(WatchLine("MODIFIED", Object(run, &verdict)));
-}
-
-std::string RunText::Object(const RunFields& run, const Verdict* verdict) {
+std::string RunText::Object(const RunFields& run) {
   std::string text;
-  Append(objects_[run.number % kVariants], run, text);
-  if (verdict == nullptr) return text;
-  const std::size_t phase = text.find(kRunning);
-  text.replace(phase, kRunning.size(),
-               "\"phase\":\"" + verdict->phase + "\",\"reason\":\"" + verdict->reason + "\"");
-  const std::size_t end = text.size() - 2;
-  text.insert(end, ",\"verdictID\":\"" + verdict->verdict_id + "\"");
+  Append(objects_, run, text);
+  if (run.verdict != nullptr) {
+    text.replace(text.find(kRunning), kRunning.size(), run.verdict->fields);
+  }
   return text;
 }
 
@@ -170,7 +226,8 @@ std::uint32_t RunText::NumberOf(std::string_view name) {
 }
 
 std::array<std::size_t, 2> RunText::Sizes() const {
-  return {objects_.front().text.size(), objects_.back().text.size()};
+  const auto& running = objects_[static_cast<std::size_t>(Stage::kRunning)];
+  return {running.front().text.size(), running.back().text.size()};
 }
 
 }  // namespace jobrun::bench

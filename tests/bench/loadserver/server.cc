@@ -95,6 +95,7 @@ void Server::Run() {
       OnEvent(events[static_cast<std::size_t>(i)].data.fd,
               events[static_cast<std::size_t>(i)].events);
     }
+    parts_.api.AnswerWrites(ReadTime());
     UpdateWrites();
   }
 }

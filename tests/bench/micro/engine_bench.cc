@@ -39,7 +39,7 @@ class LoadedEngine {
         .id = stream_, .date = kStart, .sent_at = clocks_.mono, .received_at = clocks_.mono});
     uids_.reserve(runs);
     for (std::uint32_t i = 0; i < runs; ++i) {
-      Tell(R"({"type":"ADDED","object":)" + text_.Object(FieldsOf(i), nullptr) + "}");
+      Tell(R"({"type":"ADDED","object":)" + text_.Object(FieldsOf(i)) + "}");
     }
     Tell(R"({"type":"BOOKMARK","object":{"kind":"JobRun","metadata":{"resourceVersion":")" +
          std::to_string(version_) + R"(","annotations":{"k8s.io/initial-events-end":"true"}}}})");
