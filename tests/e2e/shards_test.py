@@ -7,6 +7,9 @@ from space import LATE_SECONDS, beats, eventually
 from stories import story
 
 TEAMS = ("a", "b", "c")
+LONG_AGO = "2001-01-01T00:00:00Z"
+AWAY = 12  # Seconds: the timeout of those that nobody of their shard sees.
+AGE_SECONDS = 8  # What a start leaves to a run that is listed (docs/safety.md, the bound), and a little.
 
 
 class Shard:
@@ -104,6 +107,22 @@ def test_a_run_that_is_given_another_label_is_given_to_another_shard(space):
     space.silent_until_reaped(moved, "moved", 4)
     space.counted(first, 0)
     space.counted(rest, 2)
+
+
+@story
+def test_a_shard_that_was_away_counts_the_silence_that_another_one_saw(space):
+    """Its canaries were silent, too; but the other's were not, so workers could write all the time."""
+    home = space.neighbour("home").name
+    space.controller("--selector", "team=a", config=SCALED, canaries_in=home, lease=None)
+    away = space.controller("--selector", "team=b", config=SCALED, canaries_in=home, lease=None)
+    lives = space.claimed("lives", beats(AWAY), labels={"team": "b"}, at=LONG_AGO).beat_every(0.5)
+    space.dead("dies", beats(AWAY), labels={"team": "b"})
+    away.kill()
+    space.stays("dies", "Running", AWAY + AGE_SECONDS)
+    space.controller("--selector", "team=b", config=SCALED, canaries_in=home, lease=None)
+    space.ends("dies", "Stuck", "HeartbeatTimeout", AWAY - 4)
+    space.stays("lives", "Running", 0)
+    lives.fall_silent()
 
 
 @story
