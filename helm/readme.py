@@ -21,7 +21,8 @@ HEAD = """# {name}
 {description}. Version {version}, for Kubernetes {kube}.
 
 Written by `helm/readme.py` from values.yaml; don't edit. How to install, upgrade, uninstall and share a cluster:
-[docs/install.md](../../docs/install.md). What the roles and the admission policy guard:
+[docs/install.md](../../docs/install.md). How several releases divide the runs:
+[docs/sizing.md](../../docs/sizing.md). What the roles and the admission policy guard:
 [docs/security.md](../../docs/security.md).
 
 ```sh

@@ -7,7 +7,9 @@
 #include <string_view>
 
 #include "controller/app/bind_address.h"
+#include "controller/base/hex.h"
 #include "controller/base/object_name.h"
+#include "controller/base/stable_hash.h"
 #include "controller/base/wording.h"
 
 namespace jobrun {
@@ -20,6 +22,7 @@ constexpr std::size_t kNamespacesMax = 100;
 struct Texts {
   std::vector<std::string> namespaces{};
   std::string selector{};
+  std::optional<std::string> election_id{};
   std::string log_level{"info"};
   std::string log_format{"text"};
 };
@@ -62,8 +65,9 @@ void AddOptions(CLI::App& app, Flags& flags, Texts& texts) {
                  "Where that Lease and the canaries are (default: the pod's own namespace, or "
                  "that of the kubeconfig's context, or default)")
       ->option_text("NAME");
-  app.add_option("--leader-election-id", flags.election_id,
-                 "Name of that Lease (default jobrun-controller)")
+  app.add_option("--leader-election-id", texts.election_id,
+                 "Name of that Lease (default jobrun-controller; one of its own for each "
+                 "--namespace and --selector)")
       ->option_text("NAME");
   app.add_option("--log-level", texts.log_level, "debug, info, warn or error (default info)")
       ->option_text("LEVEL");
@@ -122,6 +126,22 @@ std::optional<std::string> MakeScopes(const Texts& texts, Flags& flags) {
   return std::nullopt;
 }
 
+// Two that watch different runs and share a Lease would leave the runs of one to nobody.
+std::string OwnLease(const std::vector<WatchScope>& scopes) {
+  const std::string name(kProgram);
+  std::string watched = scopes.front().selector;
+  for (const WatchScope& scope : scopes) watched += '\n' + scope.name_space;
+  return watched == "\n" ? name : name + '-' + HexOf(StableHash(watched));
+}
+
+std::optional<std::string> NameLease(const Texts& texts, Flags& flags) {
+  flags.election_id = texts.election_id.value_or(OwnLease(flags.scopes));
+  if (IsObjectName(flags.election_id)) return std::nullopt;
+  return "--leader-election-id: expected the name of a Lease (lower-case letters, digits, '-' and "
+         "'.', at most 253), found " +
+         ShownText(flags.election_id);
+}
+
 // What is wrong with the values, or nothing.
 std::optional<std::string> TakeTexts(const Texts& texts, Flags& flags) {
   constexpr std::array<std::string_view, 4> kLevels = {"debug", "info", "warn", "error"};
@@ -157,12 +177,8 @@ std::optional<std::string> TakeTexts(const Texts& texts, Flags& flags) {
     return "--leader-election-namespace: expected the name of a namespace, found " +
            ShownText(flags.election_namespace);
   }
-  if (!IsObjectName(flags.election_id)) {
-    return "--leader-election-id: expected the name of a Lease (lower-case letters, digits, '-' "
-           "and '.', at most 253), found " +
-           ShownText(flags.election_id);
-  }
-  return MakeScopes(texts, flags);
+  if (const auto problem = MakeScopes(texts, flags)) return problem;
+  return NameLease(texts, flags);
 }
 
 }  // namespace

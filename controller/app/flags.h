@@ -33,7 +33,9 @@ struct Flags {
   std::string probe_address{":8081"};
   bool leader_elect{false};          // only the holder of a Lease writes; otherwise it always does
   std::string election_namespace{};  // of Lease and canaries; empty: the credentials'
-  std::string election_id{"jobrun-controller"};  // the Lease's name
+  // The Lease's name. Replicas of one installation watch the same and so agree on it; those that
+  // watch something else must not wait for them.
+  std::string election_id{"jobrun-controller"};
   LogLevel log_level{LogLevel::kInfo};
   LogFormat log_format{LogFormat::kText};
   bool print_metrics_doc{false};  // for the build of docs/metrics.md; not in --help

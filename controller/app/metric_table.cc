@@ -51,6 +51,10 @@ constexpr std::array<LabelRow, 1> kVerb = {{{"verb", kMethodNames, {}}}};
 constexpr std::array<LabelRow, 1> kQueueName = {{{"name", kControllerNames, {}}}};
 constexpr std::array<LabelRow, 1> kController = {{{"controller", kControllerNames, {}}}};
 constexpr std::array<LabelRow, 1> kVersion = {{{"version", {}, "this program's version"}}};
+constexpr std::array<LabelRow, 3> kShard = {
+    {{"lease", {}, "the name of its Lease"},
+     {"namespaces", {}, "the namespaces that it watches, separated by commas; empty: all"},
+     {"selector", {}, "the labels of the runs that it watches; empty: all"}}};
 
 // client-go's, cut to what can be here.
 constexpr std::array<double, 10> kQueueBuckets = {0.000'001, 0.000'01, 0.0001, 0.001, 0.01,
@@ -294,6 +298,12 @@ constexpr std::array<MetricRow, kMetricIdCount> kTable = {{
      kController,
      {}},
     {MetricId::kBuildInfo, "jobrun_build_info", kGauge, "Always 1.", kVersion, {}},
+    {MetricId::kShardInfo,
+     "jobrun_shard_info",
+     kGauge,
+     "Which runs this replica watches. Always 1.",
+     kShard,
+     {}},
     {MetricId::kProcessCpu,
      "process_cpu_seconds_total",
      kCounter,

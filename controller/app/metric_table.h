@@ -56,6 +56,7 @@ enum class MetricId : std::uint8_t {
   kReconcilesMax,
   kActiveWorkers,
   kBuildInfo,
+  kShardInfo,
   kProcessCpu,
   kProcessResident,
   kProcessVirtual,
@@ -63,7 +64,7 @@ enum class MetricId : std::uint8_t {
   kProcessOpenFds,
   kProcessMaxFds,
 };
-inline constexpr std::size_t kMetricIdCount = 48;
+inline constexpr std::size_t kMetricIdCount = 49;
 
 enum class SeriesKind : std::uint8_t { kCounter, kGauge, kHistogram };
 

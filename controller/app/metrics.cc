@@ -202,7 +202,7 @@ struct Metrics::Impl {
 
   std::string version;
   std::string api_host;
-  std::string lease;
+  std::string lease, namespaces, selector;
   prometheus::Registry registry{};
   // By Metric; each has at most a lane and one more label with known values.
   std::array<Series, kMetricCount> series{};
@@ -256,6 +256,8 @@ Metrics::Metrics(MetricsOptions options) : impl_(std::make_unique<Impl>()) {
   m.version = std::move(options.version);
   m.api_host = std::move(options.api_host);
   m.lease = std::move(options.lease);
+  m.namespaces = std::move(options.namespaces);
+  m.selector = std::move(options.selector);
   for (std::size_t i = 0; i < kMetricCount; ++i) {
     const MetricRow& row = MetricTable()[i];
     if (row.kind == SeriesKind::kHistogram) {
@@ -362,6 +364,10 @@ std::string Metrics::Render(const Gauges& gauges) const {
          gauges.last_sweep == Mono{} ? 0 : UnixSeconds(gauges.last_sweep, gauges));
   AppendQueue(families, gauges.snapshot);
   families.push_back(FamilyOf(MetricId::kBuildInfo, {GaugeOf({{"version", impl_->version}}, 1)}));
+  families.push_back(FamilyOf(MetricId::kShardInfo, {GaugeOf({{"lease", impl_->lease},
+                                                              {"namespaces", impl_->namespaces},
+                                                              {"selector", impl_->selector}},
+                                                             1)}));
   if (gauges.process) AppendProcess(families, *gauges.process);
   Sort(families);
   std::ostringstream text;

@@ -24,8 +24,10 @@ struct Gauges {
 
 struct MetricsOptions {
   std::string version{};
-  std::string api_host{};  // "10.0.0.1:6443", a label of rest_client_requests_total
-  std::string lease{};     // a label of leader_election_master_status
+  std::string api_host{};    // "10.0.0.1:6443", a label of rest_client_requests_total
+  std::string lease{};       // a label of leader_election_master_status
+  std::string namespaces{};  // these two are labels of jobrun_shard_info
+  std::string selector{};
 };
 
 class Metrics {

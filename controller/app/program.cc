@@ -138,6 +138,12 @@ Replica ReplicaOf(const Flags& flags, const std::optional<OwnPod>& pod,
   return replica;
 }
 
+std::string NamespacesOf(const std::vector<WatchScope>& scopes) {
+  std::string names;
+  for (const WatchScope& scope : scopes) names += (names.empty() ? "" : ",") + scope.name_space;
+  return names;
+}
+
 int Leave(ExitCause cause, LogSink& log) {
   switch (cause) {
     case ExitCause::kStopped:
@@ -206,7 +212,9 @@ int Run(const Flags& flags, LogSink& log) {
                 ReadClocks());
   Metrics metrics({.version = JOBRUN_VERSION,
                    .api_host = credentials->server.Authority(),
-                   .lease = flags.election_id});
+                   .lease = flags.election_id,
+                   .namespaces = NamespacesOf(flags.scopes),
+                   .selector = flags.scopes.front().selector});
   DriverParts parts = PartsOf(engine, loop);
   parts.own_pod = pod;
   parts.process_id = process_id;

@@ -6,6 +6,7 @@
 #include "controller/base/hex.h"
 #include "controller/base/object_name.h"
 #include "controller/base/rfc3339.h"
+#include "controller/base/stable_hash.h"
 #include "controller/model/phase.h"
 #include "controller/wire/json_writer.h"
 
@@ -15,23 +16,12 @@ namespace {
 constexpr std::string_view kNamePrefix = "jobrun-canary-";
 constexpr std::string_view kSincePrefix = "writable-since=";
 
-// FNV-1a of 64 bits in hexadecimal: names are compared between processes and builds, so
-// the hash of the standard library won't do.
-std::string HashDigits(std::string_view text) {
-  std::uint64_t hash = 0xcbf29ce484222325U;
-  for (const char c : text) {
-    hash ^= static_cast<unsigned char>(c);
-    hash *= 0x100000001b3U;
-  }
-  return HexOf(hash);
-}
-
 }  // namespace
 
 std::string CanaryName(std::string_view identity) {
   std::string name = std::string(kNamePrefix).append(identity);
   if (name.size() <= kObjectNameMax) return name;
-  const std::string suffix = HashDigits(identity);
+  const std::string suffix = HexOf(StableHash(identity));
   name.resize(kObjectNameMax - 1 - suffix.size());
   // A label of the name must end in a letter or digit.
   while (name.ends_with('.') || name.ends_with('-')) name.pop_back();

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "controller/app/bind_address.h"
 
 namespace jobrun {
@@ -96,6 +98,9 @@ const BadUsage kBadUsages[] = {
     {{"--leader-election-id=a_b"},
      "--leader-election-id: expected the name of a Lease (lower-case letters, digits, '-' and '.', "
      "at most 253), found a_b"},
+    {{"--leader-election-id", ""},
+     "--leader-election-id: expected the name of a Lease (lower-case letters, digits, '-' and '.', "
+     "at most 253), found "},
     {{"-v"}, "unknown flag -v"},
     {{"run"}, "unexpected argument run"},
     {{"--namespace", "a", "b"}, "unexpected argument b"},
@@ -132,6 +137,21 @@ TEST(FlagsTest, LeaderElectionIsOffUnlessAskedFor) {
       parsed({"--leader-election-namespace=jobrun-system", "--leader-election-id=a.b-c"});
   EXPECT_EQ(flags.election_namespace, "jobrun-system");
   EXPECT_EQ(flags.election_id, "a.b-c");
+}
+
+TEST(FlagsTest, TheLeaseIsNamedAfterWhatIsWatched) {
+  const auto lease = [](std::vector<const char*> words) { return Good(words).election_id; };
+  const std::vector<std::string> leases = {lease({}),
+                                           lease({"--selector=team=a"}),
+                                           lease({"--selector=team=b"}),
+                                           lease({"--namespace=a"}),
+                                           lease({"--namespace=a", "--namespace=b"}),
+                                           lease({"--namespace=a", "--selector=team=a"})};
+  EXPECT_EQ(std::set(leases.begin(), leases.end()).size(), leases.size());
+  EXPECT_EQ(leases[1], "jobrun-controller-cafd45d7d3312204");  // Of every build.
+  EXPECT_EQ(lease({"--namespace=b", "--namespace=a"}), lease({"--namespace=a", "--namespace=b"}));
+  EXPECT_EQ(lease({"--namespace", "", "--selector", ""}), lease({}));
+  EXPECT_EQ(lease({"--selector=team=a", "--leader-election-id=x"}), "x");
 }
 
 TEST(FlagsTest, NamespacesAreBounded) {

@@ -47,7 +47,7 @@ Gauges SampleGauges() {
 
 // Everything moved once, so that every kind of line is there.
 std::string SampleText() {
-  Metrics metrics({"1.2.3", "10.0.0.1:6443", "jobrun-controller"});
+  Metrics metrics({"1.2.3", "10.0.0.1:6443", "jobrun-controller", "a,b", "team=\"a\""});
   metrics.SetLanes({"default", "etl", "other"});
   metrics.Apply({Metric::kReaps, 1, static_cast<std::uint8_t>(Reason::kHeartbeatTimeout)});
   metrics.Apply({Metric::kSuppressed, 0, static_cast<std::uint8_t>(Suppression::kDryRun)});

@@ -83,15 +83,17 @@ class Space:
 
     # Processes.
 
-    def controller(self, *flags, kubeconfig=None, config=None, wait=True, environment=None, canaries_in=None):
+    def controller(self, *flags, kubeconfig=None, config=None, wait=True, environment=None, canaries_in=None,
+                   lease=canaries.ELECTION_ID):
         """A controller of this namespace, with its canary there or elsewhere: started, and ready unless `wait` is False.
-        `config` is put in a file."""
+        `config` is put in a file. Without `lease` it names its Lease itself."""
         number = next(self._numbers)
         path = self.dir / f"config-{number}.yaml"
         path.write_text(json.dumps(scaled(config or {})))
         controller = Controller(self.dir / f"controller-{number}.log", kubeconfig or self.server.kubeconfig,
                                 "--namespace", self.name, "--leader-election-namespace", canaries_in or self.name,
-                                "--config", path, *flags, environment=environment)
+                                *(["--leader-election-id", lease] if lease else []), "--config", path, *flags,
+                                environment=environment)
         self.controllers.append(controller)
         controller.start(wait)
         return controller.await_ready() if wait else controller
@@ -117,21 +119,21 @@ class Space:
         assert reply.code == 201, reply
         return reply.body
 
-    def claimed(self, name, *spec, at=None, **worker):
+    def claimed(self, name, *spec, at=None, labels=None, **worker):
         """A new run and the worker that has just claimed it."""
-        self.create(name, *spec)
+        self.create(name, *spec, labels=labels or {})
         return self.worker(name, **worker).claim(at=at)
 
-    def dead(self, name, *spec):
+    def dead(self, name, *spec, **worker):
         """A new run whose worker claimed it, beat once and died; returns that worker. (A heartbeat less than a second
         from claimedAt counts as a part of the claim.)"""
-        worker = self.claimed(name, *spec)
+        worker = self.claimed(name, *spec, **worker)
         assert worker.beat(at="2001-01-01T00:00:00Z") == 200
         return worker
 
-    def alive(self, name, *spec):
+    def alive(self, name, *spec, **worker):
         """A new run whose worker beats twice a second, until it falls silent; returns that worker."""
-        return self.dead(name, *spec).beat_every(0.5)
+        return self.dead(name, *spec, **worker).beat_every(0.5)
 
     def status(self, name, **status):
         """A status patch by somebody who is no worker."""

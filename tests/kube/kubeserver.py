@@ -64,8 +64,9 @@ class KubeServer:
 
     name = "kube"
 
-    def __init__(self, api_flags=(), die_with_parent=True):
+    def __init__(self, api_flags=(), die_with_parent=True, etcd_flags=("--unsafe-no-fsync",)):
         self.api_flags = list(api_flags)  # Further kube-apiserver flags, e.g. ["--event-ttl=5m"].
+        self.etcd_flags = list(etcd_flags)  # Further flags of etcd. Tests do without the disk.
         self.die_with_parent = die_with_parent
         self.dir = None
         self.version = None  # As the server reports it, e.g. "v1.36.3".
@@ -85,6 +86,16 @@ class KubeServer:
     def ca_file(self):
         """Whom its clients have to trust; renew_certificate() changes what is in it."""
         return str(self.dir / "pki" / "trusted.crt")
+
+    @property
+    def etcd_url(self):
+        """Where etcd answers, its /metrics among others."""
+        return f"http://127.0.0.1:{self.etcd_port}"
+
+    @property
+    def pids(self):
+        """Those of both processes, by program."""
+        return {"kube-apiserver": self._api.pid, "etcd": self._etcd.pid}
 
     @property
     def api_log(self):
@@ -201,7 +212,7 @@ class KubeServer:
     def _start_etcd(self):
         client, peer = (f"http://127.0.0.1:{port}" for port in (self.etcd_port, self.peer_port))
         self._etcd = self._spawn("etcd", [
-            "--data-dir", str(self.dir / "etcd"), "--unsafe-no-fsync", "--log-level", "error",
+            "--data-dir", str(self.dir / "etcd"), *self.etcd_flags, "--log-level", "error",
             "--listen-client-urls", client, "--advertise-client-urls", client,
             "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
             "--initial-cluster", f"default={peer}"])

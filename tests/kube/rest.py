@@ -81,6 +81,12 @@ class Rest:
         """What follows the path; empty without parameters."""
         return f"?{urllib.parse.urlencode(parameters)}" if parameters else ""
 
+    def get_bytes(self, path, headers=None):
+        """What a GET is answered with as it came, also compressed: (headers, bytes)."""
+        answer, raw = self._exchange("GET", path, None, {**self._headers, **(headers or {})})
+        assert answer.status == 200, raw[:600]
+        return answer.headers, raw
+
     def get(self, path):
         return self.request("GET", path)
 
@@ -99,9 +105,9 @@ class Rest:
     def delete(self, path, body=None):
         return self.request("DELETE", path, body)
 
-    def watch(self, path, seconds_max=10, **query):
+    def watch(self, path, seconds_max=10, headers=None, **query):
         """A Watch on the list at `path`; next() on it raises TimeoutError after that much silence."""
-        return Watch(self._connect(seconds_max), path, {"watch": "true", **query}, self._headers)
+        return Watch(self._connect(seconds_max), path, {"watch": "true", **query}, {**self._headers, **(headers or {})})
 
     def close(self):
         if self._connection is not None:
@@ -127,6 +133,10 @@ class Watch:
     def body(self):
         """All of the answer, when it is no stream."""
         return json.loads(self._answer.read())
+
+    def read_bytes(self):
+        """The next bytes as they come; none at its end."""
+        return self._answer.read1(1 << 16)
 
     def __iter__(self):
         return self
