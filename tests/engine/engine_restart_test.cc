@@ -224,6 +224,35 @@ TEST_F(RestartTest, AClaimCountsFromWhenTheServerTookIt) {
   EXPECT_THAT(Others(), SizeIs(1));
 }
 
+// Recorded by the clock of an API server that may be another one than that which is asked now.
+TEST_F(RestartTest, ARecordedStartIsNoOlderThanTheSkewAllows) {
+  RunText run = SilentFor(50min);
+  run.Spec(R"("claimTTLSeconds":600)");
+  run.heartbeat.clear();
+  run.stamp.clear();
+  run.start_time = FormatMicroTime(Ago(580s));
+  Begin({CanaryBeaten(1s, 2h)}, {run});
+  Pass(24s);
+  EXPECT_THAT(Others(), IsEmpty());
+  Pass(3s);
+  EXPECT_THAT(Others(), SizeIs(1));
+}
+
+// What was recorded of a worker's slow clock is no earlier claim.
+TEST_F(RestartTest, AClaimCountsFromWhenTheServerTookItThoughAStartIsRecorded) {
+  RunText run = SilentFor(50min);
+  run.Spec(R"("claimTTLSeconds":600)");
+  run.heartbeat.clear();
+  run.stamp.clear();
+  run.start_time = FormatMicroTime(Ago(50min));
+  run.claim_stamp = FormatTime(Ago(580s));
+  Begin({CanaryBeaten(1s, 2h)}, {run});
+  Pass(20s);
+  EXPECT_THAT(Others(), IsEmpty());
+  Pass(8s);
+  EXPECT_THAT(Others(), SizeIs(1));
+}
+
 // The own canary beats before a long list has come to its end.
 TEST_F(RestartTest, ABeatThatIsSeenBeforeTheListChangesNothing) {
   engine_.SyncCanaries({CanaryBeaten(10min, 1h), own_.Claimed().Beat(1).Version(++version_)});
