@@ -57,7 +57,6 @@ void Oracle::CheckElapsed(const Change& change, std::string_view invariant, Nano
                     std::to_string(elapsed.count() / 1'000'000) + " ms of " +
                     std::to_string(least.count() / 1'000'000));
   }
-  constexpr Nanos kStampError = seconds(7);  // resolution and skew of server stamps
   const Nanos blind = Blind(since, change.at);
   if (invariant == "I1" && blind > Nanos::zero() && elapsed - blind < least - kStampError) {
     Fail("I10", *change.object, "an outage was counted as silence");
@@ -169,6 +168,14 @@ void Oracle::CheckExecutor(const Change& change) {
   }
 }
 
+// What was silent before it was first shown is known by stamps alone.
+Nanos Oracle::AgeUnsure(const Process& process, const RunFacts& facts) {
+  const auto known = process.delivered.find(KeyOf(facts.now->Key()));
+  const bool seen = known != process.delivered.end() && known->second.first >= facts.created &&
+                    known->second.first <= facts.beaten.value_or(facts.created);
+  return seen ? Nanos::zero() : kStampError;
+}
+
 // I11: of the runs that are judged by heartbeats so many are silent that none is to be given up
 // yet. In truth, and by a margin, so that what the writer could not know does not count.
 void Oracle::CheckBreaker(const Change& change) {
@@ -204,7 +211,8 @@ void Oracle::CheckBreaker(const Change& change) {
     if (!other.beaten || SpecHas(*other.now, "\"source\":\"Lease\"")) continue;
     // What it takes for silence is less than what truly passed.
     if (*other.beaten < process->second.blind) continue;
-    const Nanos left = *other.beaten + limit(*other.now, "") - change.at;
+    const Nanos left =
+        *other.beaten + limit(*other.now, "") - change.at + AgeUnsure(process->second, other);
     const bool news = left > -Nanos(settings.hold) + kMargin;
     if (news && left <= window - kMargin) ++late;
   }
@@ -270,12 +278,20 @@ void Oracle::CheckCreated(const Change& change) {
       ParseRfc3339(Unquoted(MemberText(of.status.at("retry"), "notBeforeTime")));
   constexpr std::chrono::seconds kSkew{5};
   if (not_before && world_.ServerNow() + kSkew < *not_before) Fail("I7", run, "too soon");
-  for (const auto& [field, value] : *of.spec) {
-    if (field == "attempt" || field == "retryOf" || field == "cancelled") continue;
-    if (!run.spec->contains(field) || run.spec->at(field) != value) {
-      Fail("D", run, "its spec is not that of the run before it");
-    }
-  }
+  CheckCopied(run, facts);
+}
+
+// It may have been read just before it was edited.
+void Oracle::CheckCopied(const Object& run, const RunFacts& parent) {
+  const auto is_copy_of = [&](const ObjectPtr& of) {
+    return of != nullptr && std::ranges::all_of(*of->spec, [&](const auto& entry) {
+             const auto& [field, value] = entry;
+             if (field == "attempt" || field == "retryOf" || field == "cancelled") return true;
+             return run.spec->contains(field) && run.spec->at(field) == value;
+           });
+  };
+  if (is_copy_of(parent.now) || is_copy_of(parent.before_edit)) return;
+  Fail("D", run, "its spec is not that of the run before it");
 }
 
 std::uint64_t Oracle::AttemptsMax(const Object& run) {
