@@ -125,6 +125,7 @@ bool Ending::AwaitsItsPod(const Object& run) const {
   const auto executor = run.status.find("executor");
   const auto conditions = run.status.find("conditions");
   if (!world_.plan.settings.executors.enabled || executor == run.status.end()) return false;
+  if (run.deleted_at || run.Spec("reaping") != "") return false;
   if (run.Phase() != "Running" || run.status.contains("exitCode")) return false;
   const std::string name(Unquoted(MemberText(executor->second, "podName")));
   return conditions != run.status.end() &&
@@ -210,9 +211,7 @@ void Ending::CheckQuiet() {
 }
 
 std::string Ending::WhatIsNotKnown(const std::vector<Replica*>& alive) const {
-  if (std::ranges::none_of(alive, [](Replica* each) { return each->Scrape().leading; })) {
-    return "nobody leads";
-  }
+  bool one_leads = false;
   std::map<std::string, std::uint64_t> there;
   for (const auto& [key, object] : world_.server.All(Kind::kRun)) {
     if (object->Spec("lane") != "jobrun-canary" && object->name != "poison")
@@ -220,7 +219,10 @@ std::string Ending::WhatIsNotKnown(const std::vector<Replica*>& alive) const {
   }
   for (Replica* replica : alive) {
     std::map<std::string, std::uint64_t> known;
-    for (const auto& lane : replica->Scrape().lanes) {
+    const Snapshot snapshot = replica->Scrape();
+    if (!replica->Alive()) return "a replica has just ended";
+    one_leads = one_leads || snapshot.leading;
+    for (const auto& lane : snapshot.lanes) {
       for (std::size_t phase = 0; phase < lane.runs.size(); ++phase) {
         if (lane.runs[phase] == 0) continue;
         known[std::string(PhaseName(static_cast<Phase>(phase)))] += lane.runs[phase];
@@ -233,7 +235,7 @@ std::string Ending::WhatIsNotKnown(const std::vector<Replica*>& alive) const {
     for (const auto& [phase, count] : there) text += " " + std::to_string(count) + " " + phase;
     return text;
   }
-  return {};
+  return one_leads ? "" : "nobody leads";
 }
 
 // ---- how they end ----

@@ -1,7 +1,6 @@
 #include "tests/simulation/oracle.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "controller/base/rfc3339.h"
 #include "tests/simulation/replica.h"
@@ -75,13 +74,6 @@ void Oracle::OnChange(const Change& change) {
   Note(change, facts);
 }
 
-// Where none is written for so long nobody can know whether workers could write.
-void Oracle::NoteCanary(Nanos at) {
-  if (at - std::exchange(canary_written_, at) <= 2 * Nanos(world_.plan.settings.canary.period))
-    return;
-  for (auto& [id, each] : processes_) each.blind = at;
-}
-
 void Oracle::Note(const Change& change, RunFacts& facts) {
   const Object& object = *change.object;
   const auto differs = [&](std::string_view field) {
@@ -105,6 +97,9 @@ void Oracle::Note(const Change& change, RunFacts& facts) {
     world_.trace.Line(change.at, "store", object.Key().substr(0, 30), "is", object.Phase(),
                       object.Status("reason"));
   }
+  const bool was_leaving = change.before != nullptr && change.before->deleted_at;
+  const bool leaves = object.deleted_at || change.type == ChangeType::kDeleted;
+  if (leaves && !was_leaving) facts.taken_away = !change.by_controller;
   if (change.type == ChangeType::kDeleted) {
     facts.gone = true;
     world_.trace.Line(change.at, "store", object.Key().substr(0, 30), "is gone");
@@ -184,8 +179,13 @@ void Oracle::OnStart(const Replica& replica) {
   Process& process = *ProcessOf(replica);
   process.replica = replica.Index();
   process.started = world_.Now();
-  // It takes over what the others say: since when beats have come through without a stop.
-  for (const auto& [id, each] : processes_) process.blind = std::max(process.blind, each.blind);
+  // It takes over what the others say: since when beats have come through without a stop. One that
+  // has seen them all the time is enough.
+  Nanos said = Nanos::max();
+  for (const auto& [id, each] : processes_) {
+    if (each.alive && &each != &process) said = std::min(said, each.blind);
+  }
+  process.blind = said == Nanos::max() ? world_.Now() : said;
   OnRate(replica, replica.Rate());
 }
 

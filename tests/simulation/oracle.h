@@ -33,7 +33,8 @@ struct RunFacts {
   std::optional<Nanos> cancelled{};
   std::optional<Nanos> ended{};
   bool gone{false};
-  bool restored{false};  // a backup was put back: its past does not count
+  bool taken_away{false};  // by a user
+  bool restored{false};    // a backup was put back: its past does not count
 };
 
 class Oracle {
