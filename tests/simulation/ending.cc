@@ -34,14 +34,6 @@ bool SpecHas(const Object& run, std::string_view text) {
   return heartbeat != run.spec->end() && heartbeat->second.find(text) != std::string::npos;
 }
 
-// One less than a second from its claim counts as the claim's own.
-bool IsBeat(const Object& run) {
-  const auto beat = ParseRfc3339(run.Status("lastHeartbeatAt"));
-  const auto claim = ParseRfc3339(run.Status("claimedAt"));
-  return SpecHas(run, "\"Lease\"") || !beat || !claim ||
-         std::chrono::abs(*beat - *claim) >= seconds(1);
-}
-
 }  // namespace
 
 void Ending::Begin() { began_ = world_.Now(); }

@@ -86,8 +86,7 @@ void Oracle::Note(const Change& change, RunFacts& facts) {
   if (change.type == ChangeType::kAdded) facts.created = change.at;
   if (facts.now != nullptr && *facts.now->spec != *object.spec) facts.before_edit = facts.now;
   if (differs("claimedAt")) facts.claimed = change.at;
-  // The claim's own time is no beat.
-  const bool is_beat = object.Status("lastHeartbeatAt") != object.Status("claimedAt");
+  const bool is_beat = facts.beaten || IsBeat(object);
   if (differs("lastHeartbeatAt") && is_beat) facts.beaten = change.at;
   if (differs("progress")) facts.progressed = change.at;
   if (differs("exitCode")) facts.exited = change.at;

@@ -20,6 +20,10 @@ namespace jobrun::simulation {
 
 class Replica;
 
+// Whether its heartbeat is one: less than a second from the claim it counts as the claim's own
+// (docs/workers.md), but where it beats by Lease.
+[[nodiscard]] bool IsBeat(const Object& run);
+
 // What the history says of one run.
 struct RunFacts {
   ObjectPtr now{};

@@ -28,6 +28,16 @@ std::string ProcessIn(std::string_view verdict_id) {
 
 }  // namespace
 
+bool IsBeat(const Object& run) {
+  if (run.Status("lastHeartbeatAt") == run.Status("claimedAt")) return false;
+  const auto beat = ParseRfc3339(run.Status("lastHeartbeatAt"));
+  const auto claim = ParseRfc3339(run.Status("claimedAt"));
+  const auto heartbeat = run.spec->find("heartbeat");
+  const bool by_lease =
+      heartbeat != run.spec->end() && heartbeat->second.find("\"Lease\"") != std::string::npos;
+  return by_lease || !beat || !claim || std::chrono::abs(*beat - *claim) >= seconds(1);
+}
+
 std::optional<Nanos> Oracle::SecondsIn(const Object& run, std::string_view field,
                                        const std::string& member) {
   const auto found = run.spec->find(field);
