@@ -85,7 +85,7 @@ void Canaries::Start() {
 }
 
 void Canaries::OnSettings() {
-  if (watch_) core_.silence.SetRunOn(kRunOnPeriods * Period());
+  if (watch_) core_.silence.SetRunOn(RunOn());
 }
 
 void Canaries::Stop() {
@@ -109,13 +109,19 @@ void Canaries::OnEvent(const Event& event, bool initial, std::uint16_t epoch) {
   const bool same = std::exchange(canary.uid, run.uid) == run.uid;
   canary.resource_version = run.resource_version;
   canary.stamp = HeartbeatStamp(run.managed_fields);
-  canary.writable_since = WritableSince(run.progress);
+  canary.writable_since = SaidLate(run, canary.stamp) ? std::nullopt : WritableSince(run.progress);
   const std::uint64_t beat = HashOfText(run.last_heartbeat_at);
   const bool changed = std::exchange(canary.beat, beat) != beat;
   if (is_own) TakeOwn(run);
   if (same && !changed) return;
   if (same && !initial) NoteEvidence(event);
   canary.seen = core_.Mark();
+}
+
+// A beat that was held up and carried out when the outage was over says what was so before it.
+bool Canaries::SaidLate(const ObservedRun& run, std::optional<ServerTime> stamp) const {
+  const std::optional<ServerTime> said = ParseRfc3339(run.last_heartbeat_at);
+  return said && stamp && *stamp - *said > RunOn() + core_.settings.grace.server_skew;
 }
 
 void Canaries::NoteEvidence(const Event& event) {
@@ -178,10 +184,9 @@ std::optional<ServerTime> Canaries::NewestBeat() const {
 // What the replicas say that were beating then. Each says it of its own watch, and one that has
 // seen beats all the time is enough.
 ServerTime Canaries::WritableSinceAt(ServerTime newest) const {
-  const auto run_on = std::chrono::duration_cast<ServerTime::duration>(kRunOnPeriods * Period());
   ServerTime since = core_.now.server.latest;
   for (const auto& [name, canary] : canaries_) {
-    if (!canary.stamp || !canary.writable_since || *canary.stamp + run_on < newest) continue;
+    if (!canary.stamp || !canary.writable_since || *canary.stamp + RunOn() < newest) continue;
     since = std::min(since, *canary.writable_since);
   }
   return since;
@@ -274,7 +279,7 @@ void Canaries::SendNext() {
 void Canaries::Send(Doing doing, Request request) {
   request.id = core_.next_id++;
   request.klass = RequestClass::kLease;
-  request.deadline = kRunOnPeriods * Period();
+  request.deadline = RunOn();
   in_flight_ = request.id;
   doing_ = doing;
   next_ = core_.now.mono + Period();

@@ -80,6 +80,7 @@ class Canaries {
   void Reckon();
   [[nodiscard]] std::optional<ServerTime> NewestBeat() const;
   [[nodiscard]] ServerTime WritableSinceAt(ServerTime newest) const;
+  [[nodiscard]] bool SaidLate(const ObservedRun& run, std::optional<ServerTime> stamp) const;
   void NoteEvidence(const Event& event);
   void NoteRoundTrip(std::uint64_t beat);
   void TakeOwn(const ObservedRun& run);
@@ -90,6 +91,10 @@ class Canaries {
   void OnDone(const Response& response);
   void Report(const Response& response);
   [[nodiscard]] Nanos Period() const { return core_.settings.canary.period; }
+  // In microseconds: a stamp may be millennia away.
+  [[nodiscard]] ServerTime::duration RunOn() const {
+    return std::chrono::duration_cast<ServerTime::duration>(kRunOnPeriods * Period());
+  }
 
   Core& core_;
   EventDecoder& decoder_;

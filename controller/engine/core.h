@@ -87,8 +87,8 @@ struct Core {
   // Those of one kind that follow each other become one effect: a storm counts 100,000 in a step.
   void CountOne(Metric metric, LaneIndex lane, std::uint8_t label) {
     Count* const last = effects->empty() ? nullptr : std::get_if<Count>(&effects->back());
-    const bool same = last != nullptr && last->metric == metric && last->lane == lane &&
-                      last->label == label;
+    const bool same =
+        last != nullptr && last->metric == metric && last->lane == lane && last->label == label;
     if (!same) return Emit(Count{metric, lane, label});
     last->value += 1;
   }

@@ -175,10 +175,11 @@ void Intake::NoteStart(RunRecord& record, const ObservedRun& run, bool seen_live
   if (claim) latest = std::min(latest, *claim + kStampResolution);
   latest = std::max(latest, run.created);
   record.started_at = std::clamp(start.value_or(run.created), run.created, latest);
-  // For silence the worker's clock counts for nothing: when the API server took the claim does.
-  const bool stamped = run.start_time.empty() && claim.has_value();
-  record.since = core_.MarkOf(stamped ? *claim + kStampResolution + core_.settings.grace.server_skew
-                                      : record.started_at);
+  // For silence the worker's clock counts for nothing, nor what was recorded of it: when the API
+  // server took the claim does. Its stamp may be another server's than the one that is asked now.
+  const ServerTime claimed = claim ? *claim + kStampResolution : record.started_at;
+  const bool stamped = claim || !run.start_time.empty();
+  record.since = core_.MarkOf(stamped ? claimed + core_.settings.grace.server_skew : claimed);
 }
 
 // `first`: nothing was known of this claim's heartbeats before. `listed`: nor of the run, and it

@@ -81,17 +81,21 @@ std::optional<Outbox::Item> Outbox::WorkLeft(const RunRecord& record,
   if (!core_.PolicyOf(record).ttl) return std::nullopt;
   // Unknown as long as the clock is: it is read again then.
   const ServerInterval& server = core_.now.server;
-  if (!server.Known()) return Item{.work = Work::kDelete};
+  const bool is_successor = !run.retry_of_uid.empty();
+  Item left{.work = Work::kDelete};
+  if (is_successor) left.created_by = run.created + kCreationMax;
+  if (!server.Known()) return left;
   // A worker that wrote no time of completion, or one to come: it counts from the first sight.
   const ServerTime told = ParseRfc3339(run.completion_time).value_or(server.latest);
-  return Item{.work = Work::kDelete, .from = std::max(std::min(told, server.latest), run.created)};
+  left.from = std::max(std::min(told, server.latest), run.created);
+  return left;
 }
 
 std::optional<ServerTime> Outbox::DueAt(const Item& item) const {
   if (item.work != Work::kDelete) return item.from;
   const std::optional<Seconds>& ttl = core_.PolicyOf(core_.store.At(item.slot)).ttl;
   if (!ttl) return std::nullopt;
-  return item.from + *ttl;
+  return std::max<ServerTime>(item.from + *ttl, item.created_by);
 }
 
 void Outbox::OnSeen(Slot slot, const ObservedRun& run) {
@@ -113,6 +117,7 @@ void Outbox::OnSeen(Slot slot, const ObservedRun& run) {
   const bool counts_already =
       item.work == Work::kDelete && left->work == Work::kDelete && item.from > ServerTime::min();
   item.from = counts_already ? std::min(item.from, left->from) : left->from;
+  item.created_by = left->created_by;
   item.work = left->work;
   Attend(slot);
 }

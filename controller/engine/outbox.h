@@ -31,6 +31,11 @@ struct DecidedRetry {
 
 class Outbox {
  public:
+  // What was asked of the API server may be carried out so much later: it works on a request for a
+  // minute (--request-timeout), and was sent within kWriteDeadline. The rest is for a record of the
+  // successor that fails meanwhile.
+  static constexpr std::chrono::minutes kCreationMax{2};
+
   Outbox(Core& core, Intake& intake, EventDecoder& decoder);
 
   [[nodiscard]] DecidedRetry Decide(const RunRecord& record, const EndedRun& run);
@@ -64,6 +69,7 @@ class Outbox {
     kListKey,
     kCreate,
     kDeleteTwin,
+    kReadOrigin,
     kDelete,
   };
   // A run with work left. Everything from `parent` on belongs to the pass under way.
@@ -71,17 +77,22 @@ class Outbox {
     Slot slot{kNoSlot};
     Work work{Work::kDecide};
     ServerTime from{ServerTime::min()};  // kCreate: not before; kDelete: it ended
+    // kDelete, of a successor: until then a creation of it may be under way.
+    ServerTime created_by{ServerTime::min()};
     Mono held_until{Mono::min()};
     int failures{0};
     bool busy{false};                     // queued, or a pass is under way
     std::string refusal{};                // the last one recorded as a condition
     std::optional<RetryState> writing{};  // the state that is being recorded
     std::optional<RetryState> lost{};     // one whose answer was lost: it may be recorded
+    Mono creating_until{Mono::min()};     // a creation without an answer may be carried out
 
     std::string parent{};  // the whole object
     std::uint64_t version{0};
     std::string key{};   // concurrencyKey
     std::string lock{};  // in keys_
+    Uid origin{};        // whose successor it is
+    std::string origin_name{};
     std::string successor_name{};
     std::string reason{};
     std::uint32_t attempt{1};
@@ -118,9 +129,11 @@ class Outbox {
   void OnKeyListed(Uid uid, Item& item, const Response& response);
   void OnCreated(Uid uid, Item& item, const Response& response);
   void OnTwinDeleted(Uid uid, Item& item, const Response& response);
+  void OnOrigin(Uid uid, Item& item, const Response& response);
   void OnDeleted(Uid uid, const Response& response);
   void Failed(Uid uid, const Response& response, std::string_view doing);
 
+  void Delete(Uid uid, const Item& item);
   void WriteDecision(Uid uid, Item& item);
   void WriteState(Uid uid, Item& item, RetryState state);
   void ReadSuccessor(Uid uid, const Item& item);

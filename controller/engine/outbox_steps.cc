@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "controller/base/object_name.h"
 #include "controller/engine/announce.h"
 #include "controller/engine/answers.h"
 #include "controller/engine/outbox.h"
@@ -36,7 +37,8 @@ void Outbox::OnResponse(const Response& response) {
   // Switched off in the middle of a pass, or the parent has moved on: nothing is done on what was
   // read then.
   const bool writes_next = flight.step == Step::kReadSuccessor || flight.step == Step::kListKey ||
-                           flight.step == Step::kCreate || flight.step == Step::kDeleteTwin;
+                           flight.step == Step::kCreate || flight.step == Step::kDeleteTwin ||
+                           flight.step == Step::kReadOrigin;
   const RunRecord& record = core_.store.At(item.slot);
   const bool as_read = record.resource_version == item.version && Allowed(record);
   if (writes_next && !as_read) return Finish(flight.uid);
@@ -55,6 +57,8 @@ void Outbox::OnResponse(const Response& response) {
       return OnCreated(flight.uid, item, response);
     case Step::kDeleteTwin:
       return OnTwinDeleted(flight.uid, item, response);
+    case Step::kReadOrigin:
+      return OnOrigin(flight.uid, item, response);
     case Step::kDelete:
       return OnDeleted(flight.uid, response);
   }
@@ -81,6 +85,8 @@ void Outbox::OnParent(Uid uid, Item& item, const Response& response) {
   item.parent = response.body;
   item.version = run.resource_version;
   item.key = run.concurrency_key;
+  item.origin = ParseUid(run.retry_of_uid).value_or(Uid());
+  item.origin_name = run.retry_of_name;
   item.successor_name = run.successor_name;
   item.reason = run.reason;
   item.attempt = run.attempt;
@@ -100,11 +106,10 @@ void Outbox::Act(Uid uid, Item& item) {
     case Work::kDecide:
       return WriteDecision(uid, item);
     case Work::kDelete:
-      return Send(uid, Step::kDelete,
-                  {.method = Method::kDelete,
-                   .target = RunTarget(NamespaceOf(item), core_.store.At(item.slot).name.get()),
-                   .content_type = "application/json",
-                   .body = WriteDeleteOptions(uid, item.version)});
+      // What a user has written there may be no name.
+      if (item.origin.IsNone() || !IsObjectName(item.origin_name)) return Delete(uid, item);
+      return Send(uid, Step::kReadOrigin,
+                  {.target = RunTarget(NamespaceOf(item), item.origin_name)});
     case Work::kCreate:
       break;
   }
@@ -112,7 +117,8 @@ void Outbox::Act(Uid uid, Item& item) {
     item.held_until = core_.now.mono + kKeyAgain;
     return Finish(uid);
   }
-  if (item.key.empty()) return Create(uid, item);
+  // After a failure it may be there already, and a quota may refuse it just for that.
+  if (item.key.empty() && item.failures == 0) return Create(uid, item);
   ReadSuccessor(uid, item);
 }
 
@@ -196,7 +202,10 @@ void Outbox::OnCreated(Uid uid, Item& item, const Response& response) {
   if (!created && response.status >= 400 && response.status < kHttpServerError) {
     return Refused(uid, item, response);
   }
-  if (!created) return Failed(uid, response, "create the successor");
+  if (!created) {
+    item.creating_until = core_.now.mono + kCreationMax;
+    return Failed(uid, response, "create the successor");
+  }
   const Event event = decoder_.DecodeObject(response.body);
   if (event.type == EventType::kInvalid) return Hold(uid);
   TakeSuccessor(item, event.run);
@@ -213,6 +222,7 @@ void Outbox::OnSuccessor(Uid uid, Item& item, const Response& response) {
   if (response.status == kHttpNotFound) {
     // Deleted since, or a conflict of another kind: later again.
     if (item.contested) return Hold(uid);
+    if (item.key.empty()) return Create(uid, item);
     return ListKey(uid, item);
   }
   if (response.status != kHttpOk) return Failed(uid, response, "read the successor");
@@ -252,6 +262,7 @@ void Outbox::OnKeyListed(Uid uid, Item& item, const Response& response) {
   if (Idle()) return Finish(uid);
   if (item.successor.IsNone()) {
     if (!another) return Create(uid, item);
+    if (core_.now.mono < item.creating_until) return Hold(uid);
     Log(LogLevel::kInfo, "Skipped sync retries: another active run exists", item, item.key);
     return WriteState(uid, item, RetryState::kSkipped);
   }
@@ -299,6 +310,28 @@ void Outbox::Refused(Uid uid, Item& item, const Response& response) {
 }
 
 // ---- the end ----
+
+// What is not recorded as the successor when it goes would be created again.
+void Outbox::OnOrigin(Uid uid, Item& item, const Response& response) {
+  if (response.status == kHttpNotFound) return Delete(uid, item);
+  if (response.status != kHttpOk) return Failed(uid, response, "read the run before it");
+  const Event event = decoder_.DecodeObject(response.body);
+  const ObservedRun& run = event.run;
+  if (event.type == EventType::kInvalid) return Hold(uid);
+  const bool decided = run.retry_state && run.retry_state != RetryState::kPending;
+  const bool wants_none = run.phase == Phase::kSucceeded || run.being_deleted;
+  if (run.uid != item.origin || decided || wants_none) return Delete(uid, item);
+  Hold(uid);
+}
+
+void Outbox::Delete(Uid uid, const Item& item) {
+  if (Idle()) return Finish(uid);
+  Send(uid, Step::kDelete,
+       {.method = Method::kDelete,
+        .target = RunTarget(NamespaceOf(item), core_.store.At(item.slot).name.get()),
+        .content_type = "application/json",
+        .body = WriteDeleteOptions(uid, item.version)});
+}
 
 void Outbox::OnDeleted(Uid uid, const Response& response) {
   if (IsGone(response.status)) return Forget(uid);  // the watch tells of the rest

@@ -17,12 +17,13 @@ Silence SilenceClock::Read(Mono now) const {
 
 Mono SilenceClock::StopsAt() const {
   if (stopped_ || run_on_ == Nanos::max()) return Mono::max();
-  return evidence_ + run_on_;
+  return evidence_ + run_on_ - asleep_;
 }
 
 void SilenceClock::Advance(Mono now) {
   if (stopped_ || now <= StopsAt()) return;
-  set_back_from_ = std::max(set_back_from_, Read(evidence_ + run_on_));
+  // Nothing was marked after that; before the machine slept, up to now.
+  set_back_from_ = std::max(set_back_from_, Read(std::min(now, evidence_ + run_on_)));
   value_ = evident_;
   stopped_ = true;
 }
@@ -30,12 +31,13 @@ void SilenceClock::Advance(Mono now) {
 void SilenceClock::Evidence(Mono now) {
   Advance(now);
   if (stopped_) {
-    NoteStop(now, HasEvidence() ? now - evidence_ : Nanos::max());
+    NoteStop(now, HasEvidence() ? Behind(now) : Nanos::max());
     mark_ = now;
     stopped_ = false;
   }
   evidence_ = now;
   evident_ = Read(now);
+  asleep_ = Nanos::zero();
 }
 
 void SilenceClock::Begin(Mono since, Mono now) {
@@ -43,6 +45,7 @@ void SilenceClock::Begin(Mono since, Mono now) {
   mark_ = now;
   evidence_ = since;
   evident_ = value_;
+  asleep_ = Nanos::zero();
   stopped_ = !HasEvidence() || now - since > run_on_;
 }
 
@@ -54,6 +57,11 @@ void SilenceClock::Pause(Mono from, Mono to) {
   if (stopped_) return;
   value_ = Read(from);
   mark_ = to;
+}
+
+void SilenceClock::Slept(Nanos length, Mono now) {
+  asleep_ += length;
+  NoteStop(now, length);
 }
 
 void SilenceClock::NoteStop(Mono ended, Nanos length) {

@@ -35,8 +35,9 @@ class SilenceClock {
   // Our own loop did not run from `from` to `to`: nothing of it is silence.
   void Pause(Mono from, Mono to);
 
-  // The machine slept for so long, which the monotonic clock does not show.
-  void Slept(Nanos length, Mono now) { NoteStop(now, length); }
+  // The machine slept for so long, which the monotonic clock does not show: time without evidence
+  // all the same.
+  void Slept(Nanos length, Mono now);
 
   [[nodiscard]] Silence Read(Mono now) const;
   // What is observed now is marked with this: never earlier than an earlier mark, though the clock
@@ -44,9 +45,10 @@ class SilenceClock {
   [[nodiscard]] Silence Stamp(Mono now) const { return std::max(Read(now), set_back_from_); }
 
   [[nodiscard]] bool Stopped() const { return stopped_; }
-  // How long before `now` that was which the clock shows: 0 while it runs.
+  // How long before `now` that was which the clock shows, the machine's sleep included: 0 while it
+  // runs.
   [[nodiscard]] Nanos Behind(Mono now) const {
-    return stopped_ && evidence_ != Mono::min() ? now - evidence_ : Nanos::zero();
+    return stopped_ && evidence_ != Mono::min() ? now - evidence_ + asleep_ : Nanos::zero();
   }
   // False until evidence was there at least once, then for ever true.
   [[nodiscard]] bool HasEvidence() const { return evidence_ != Mono::min(); }
@@ -69,6 +71,7 @@ class SilenceClock {
   Silence value_{};    // while it stands: its reading
   Mono evidence_;      // the last
   Silence evident_{};  // its reading then
+  Nanos asleep_{};     // since then
   Silence set_back_from_{Silence::min()};
   bool stopped_{false};
   // Each shorter than the one before it: a later one that is as long hides the earlier.

@@ -31,6 +31,7 @@ struct ObservedRun {
   std::uint32_t attempt{1};
   std::string_view concurrency_key{};
   std::string_view retry_of_uid{};
+  std::string_view retry_of_name{};
 
   Phase phase{Phase::kPending};
   std::string_view claimed_at{};

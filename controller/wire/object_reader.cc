@@ -149,6 +149,7 @@ bool ObjectReader::ReadRetryOf(ondemand::value& value) {
   if (!IsObject(value)) return true;
   return EachField(value, [this](std::string_view key, ondemand::value& field) {
     if (key == "uid") TakeText(field, run_.retry_of_uid, "spec.retryOf.uid: expected a string");
+    if (key == "name") TakeText(field, run_.retry_of_name, "spec.retryOf.name: expected a string");
     return true;
   });
 }

@@ -294,6 +294,7 @@ TEST_F(RetryEventTest, ARefusedSuccessorIsToldEachTime) {
   Sync(run);
   for (int attempt = 0; attempt < 3; ++attempt) {
     engine_.Answer(200, run.Json());
+    if (attempt > 0) engine_.Answer(404);
     engine_.Answer(403, R"({"kind":"Status","message":"exceeded quota: runs"})");
     if (attempt == 0) engine_.Answer(200, run.Version(70).Json());
     engine_.Pass(10min);

@@ -25,6 +25,7 @@ class RestartTest : public CanaryFixture {
   }
   RunText CanaryBeaten(Nanos ago, Nanos writable_since_ago) {
     RunText canary = CanaryOf("r0").Claimed().BeatStamped(1, Ago(ago));
+    canary.heartbeat = FormatMicroTime(Ago(ago));
     return canary.Progress("writable-since=" + FormatMicroTime(Ago(writable_since_ago)));
   }
   RunText SilentFor(Nanos time, const std::string& name = "a") {
@@ -136,6 +137,22 @@ TEST_F(RestartTest, SilenceBeforeAnOlderStopDoesNotCount) {
   EXPECT_THAT(Others(), SizeIs(1));
 }
 
+// The API server notes when it was carried out.
+TEST_F(RestartTest, ABeatThatWasHeldUpThroughAnOutageSaysNothingOfIt) {
+  RunText canary = CanaryBeaten(1s, 1h);
+  canary.heartbeat = FormatMicroTime(Ago(12s));
+  Begin({canary}, {SilentFor(2min)});
+  Pass(55s);
+  EXPECT_THAT(Others(), IsEmpty());
+}
+
+TEST_F(RestartTest, OneWithinTheSkewOfTheServersDoes) {
+  RunText canary = CanaryBeaten(1s, 1h);
+  canary.heartbeat = FormatMicroTime(Ago(9s));
+  Begin({canary}, {SilentFor(2min)});
+  EXPECT_THAT(Others(), SizeIs(1));
+}
+
 TEST_F(RestartTest, WithoutACanaryNothingIsKnownOfThePast) {
   Begin({}, {SilentFor(50min)});
   Pass(2s);
@@ -182,6 +199,7 @@ TEST_F(RestartTest, OneThatRestartsAllTheTimeStillReaps) {
     ASSERT_LT(passed += 5s, 80s);
     Pass(5s);
     RunText last = own_.BeatStamped(++beats, Ago(1s));
+    last.heartbeat = FormatMicroTime(Ago(1s));
     last.progress = "writable-since=" + FormatMicroTime(Ago(1h));
     engine_.Restart(Options());
     engine_.SyncCanaries({last.Version(++version_)});
@@ -203,6 +221,35 @@ TEST_F(RestartTest, AClaimCountsFromWhenTheServerTookIt) {
   Pass(50s);
   EXPECT_THAT(Others(), IsEmpty());
   Pass(10s);
+  EXPECT_THAT(Others(), SizeIs(1));
+}
+
+// Recorded by the clock of an API server that may be another one than that which is asked now.
+TEST_F(RestartTest, ARecordedStartIsNoOlderThanTheSkewAllows) {
+  RunText run = SilentFor(50min);
+  run.Spec(R"("claimTTLSeconds":600)");
+  run.heartbeat.clear();
+  run.stamp.clear();
+  run.start_time = FormatMicroTime(Ago(580s));
+  Begin({CanaryBeaten(1s, 2h)}, {run});
+  Pass(24s);
+  EXPECT_THAT(Others(), IsEmpty());
+  Pass(3s);
+  EXPECT_THAT(Others(), SizeIs(1));
+}
+
+// What was recorded of a worker's slow clock is no earlier claim.
+TEST_F(RestartTest, AClaimCountsFromWhenTheServerTookItThoughAStartIsRecorded) {
+  RunText run = SilentFor(50min);
+  run.Spec(R"("claimTTLSeconds":600)");
+  run.heartbeat.clear();
+  run.stamp.clear();
+  run.start_time = FormatMicroTime(Ago(50min));
+  run.claim_stamp = FormatTime(Ago(580s));
+  Begin({CanaryBeaten(1s, 2h)}, {run});
+  Pass(20s);
+  EXPECT_THAT(Others(), IsEmpty());
+  Pass(8s);
   EXPECT_THAT(Others(), SizeIs(1));
 }
 

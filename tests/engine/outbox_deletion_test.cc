@@ -102,5 +102,85 @@ TEST_F(OutboxTest, ATimeToLiveThatComesWithAReloadHoldsForRunsThatEndedBefore) {
   EXPECT_EQ(Only().method, Method::kDelete);
 }
 
+// A successor that has ended; `created`: when.
+class SuccessorDeletionTest : public OutboxTest {
+ protected:
+  void SyncEnded(const std::string& created) {
+    run_.spec += R"(,"ttlSecondsAfterFinished":0)";
+    run_.created = created;
+    run_.completion_time = "2026-11-22T12:00:00Z";
+    Sync(run_.Claimed().Phase("Succeeded"));
+  }
+  // Its own read is answered; the next one is for the run before it.
+  void ReadsIt() {
+    engine_.Answer(200, run_.Json());
+    EXPECT_EQ(Only().method, Method::kGet);
+    EXPECT_TRUE(Only().target.ends_with("/jobruns/a")) << Only().target;
+  }
+
+  RunText run_ = Successor();
+};
+
+TEST_F(SuccessorDeletionTest, WaitsUntilItIsRecorded) {
+  SyncEnded("2026-11-22T11:50:00Z");
+  ReadsIt();
+  engine_.Answer(200, Parent().Json());
+  EXPECT_TRUE(engine_.Requests().empty()) << "it would be created again";
+  engine_.Pass(10s);
+  ReadsIt();
+  engine_.Answer(200, Parent().Retry(R"("state":"Created")").Version(60).Json());
+  EXPECT_EQ(Only().method, Method::kDelete);
+}
+
+TEST_F(SuccessorDeletionTest, WaitsWhileNothingIsDecidedYet) {
+  SyncEnded("2026-11-22T11:50:00Z");
+  ReadsIt();
+  engine_.Answer(200, Parent().Retry("").Json());
+  EXPECT_TRUE(engine_.Requests().empty());
+}
+
+TEST_F(SuccessorDeletionTest, ComesAtOnceWhenTheRunBeforeItIsGone) {
+  SyncEnded("2026-11-22T11:50:00Z");
+  ReadsIt();
+  engine_.Answer(404);
+  EXPECT_EQ(Only().method, Method::kDelete);
+}
+
+TEST_F(SuccessorDeletionTest, DoesNotAskForAnotherRunOfThatName) {
+  SyncEnded("2026-11-22T11:50:00Z");
+  ReadsIt();
+  RunText other = Parent();
+  other.uid = Uid{5, 5};
+  engine_.Answer(200, other.Json());
+  EXPECT_EQ(Only().method, Method::kDelete);
+}
+
+TEST_F(SuccessorDeletionTest, DoesNotAskForWhatIsNoName) {
+  run_.Spec(R"("retryOf":{"name":"..","uid":")" + FormatUid(RunText("a").uid) + "\"}");
+  SyncEnded("2026-11-22T11:50:00Z");
+  engine_.Answer(200, run_.Json());
+  EXPECT_EQ(Only().method, Method::kDelete);
+}
+
+TEST_F(SuccessorDeletionTest, IsTriedAgainWhenItIsNotKnown) {
+  SyncEnded("2026-11-22T11:50:00Z");
+  ReadsIt();
+  engine_.Answer(0);
+  EXPECT_TRUE(engine_.Requests().empty());
+  engine_.Pass(2s);
+  ReadsIt();
+}
+
+// One that was given up, or another controller's.
+TEST_F(SuccessorDeletionTest, WaitsAsLongAsACreationOfItMayBeUnderWay) {
+  SyncEnded("2026-11-22T11:59:00Z");
+  engine_.Pass(57s);
+  EXPECT_TRUE(engine_.Requests().empty());
+  engine_.Pass(4s);
+  ReadsIt();
+  engine_.Answer(404);
+  EXPECT_EQ(Only().method, Method::kDelete);
+}
+
 }  // namespace
 }  // namespace jobrun

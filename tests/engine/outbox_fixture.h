@@ -45,6 +45,7 @@ class OutboxTest : public testing::Test {
     return engine_.Requests().empty() ? kNone : engine_.Requests()[0];
   }
   bool Writes(const std::string& text) { return Only().body.find(text) != std::string::npos; }
+  bool Skips() { return engine_.Requests().size() == 1 && Writes(R"("state":"Skipped")"); }
   double Retries(RetryResult result) {
     return engine_.Counted(Metric::kRetries, static_cast<std::uint8_t>(result));
   }

@@ -154,6 +154,7 @@ TEST_F(OutboxTest, ARefusalIsToldOnTheRunAndTriedAgainForEver) {
   Sync(run);
   for (int attempt = 0; attempt < 6; ++attempt) {
     engine_.Answer(200, run.Json());
+    if (attempt > 0) engine_.Answer(404);
     EXPECT_EQ(Only().method, Method::kPost);
     engine_.Answer(403, R"({"kind":"Status","message":"exceeded quota: runs"})");
     if (attempt == 0) {
@@ -166,6 +167,7 @@ TEST_F(OutboxTest, ARefusalIsToldOnTheRunAndTriedAgainForEver) {
     engine_.Pass(10min);
   }
   engine_.Answer(200, run.Json());
+  engine_.Answer(404);
   engine_.Answer(201, Successor().Json());
   EXPECT_TRUE(Writes(R"("conditions":[]})")) << "the refusal is over";
 }
@@ -221,6 +223,7 @@ TEST_F(OutboxTest, ALostAnswerStartsOverFromWhatIsRecorded) {
   EXPECT_TRUE(engine_.Requests().empty());
   engine_.Pass(2s);
   EXPECT_EQ(engine_.Answer(200, run.Json()).method, Method::kGet);
+  EXPECT_EQ(engine_.Answer(404).method, Method::kGet);
   EXPECT_EQ(Only().method, Method::kPost);
 }
 

@@ -147,9 +147,12 @@ TEST(SilenceClockTest, AShortStopDoesNotHideALongOneBeforeIt) {
 
 TEST(SilenceClockTest, ALongStopHidesShorterOnesBeforeIt) {
   SilenceClock clock = Seeing();
-  for (int sleep = 0; sleep < 100; ++sleep) clock.Slept(1s, kStart + 2s);
-  clock.Evidence(kStart + 50s);
-  EXPECT_EQ(clock.GraceEnds(60s), kStart + 100s);
+  for (int sleep = 0; sleep < 100; ++sleep) {
+    clock.Slept(1s, kStart + 2s);
+    clock.Evidence(kStart + 2s);
+  }
+  clock.Evidence(kStart + 52s);
+  EXPECT_EQ(clock.GraceEnds(60s), kStart + 102s);
 }
 
 TEST(SilenceClockTest, OnlyALongPauseIsFollowedByGrace) {
@@ -163,8 +166,43 @@ TEST(SilenceClockTest, OnlyALongPauseIsFollowedByGrace) {
 TEST(SilenceClockTest, TheMachinesSleepIsAStop) {
   SilenceClock clock = Seeing();
   clock.Slept(1h, kStart + 2s);
-  EXPECT_EQ(After(clock, 3s), Reads(3s)) << "its own clock did not show it";
-  EXPECT_EQ(clock.GraceEnds(60s), kStart + 62s);
+  EXPECT_EQ(clock.GraceEnds(60s), kStart + 62s) << "its own clock did not show it";
+}
+
+TEST(SilenceClockTest, TheMachinesSleepIsTimeWithoutEvidence) {
+  for (const Nanos sleep : {Nanos(2s), 2s + 1ns}) {
+    SilenceClock clock = SeeingUntil(10s);
+    clock.Slept(sleep, kStart + 12s);
+    EXPECT_EQ(After(clock, 12s), Reads(sleep == 2s ? 12s : 10s));
+    EXPECT_EQ(clock.Stopped(), sleep > 2s);
+  }
+}
+
+TEST(SilenceClockTest, AStopInWhichTheMachineSleptLastedThatLongToo) {
+  SilenceClock clock = SeeingUntil(10s);
+  (void)After(clock, 16s);
+  clock.Slept(30s, kStart + 16s);
+  EXPECT_EQ(clock.Behind(kStart + 17s), 37s);
+  clock.Evidence(kStart + 17s);
+  EXPECT_EQ(clock.GraceEnds(1h), kStart + 17s + 37s);
+  EXPECT_EQ(After(clock, 18s), Reads(11s));
+}
+
+TEST(SilenceClockTest, ButNotTheNextOne) {
+  SilenceClock clock = Seeing();
+  clock.Slept(1h, kStart + 2s);
+  clock.Evidence(kStart + 3s);
+  EXPECT_EQ(clock.StopsAt(), kStart + 7s);
+  clock.Evidence(kStart + 10s);
+  EXPECT_EQ(clock.Behind(kStart + 10s), 0s);
+}
+
+TEST(SilenceClockTest, MarksDoNotRunBackwardsWhenTheMachineHasSlept) {
+  SilenceClock clock = SeeingUntil(10s);
+  const Silence before = clock.Stamp(kStart + 13s);
+  clock.Slept(1h, kStart + 13s);
+  EXPECT_EQ(After(clock, 13s), Reads(10s));
+  EXPECT_EQ(clock.Stamp(kStart + 13s), before);
 }
 
 // Whatever happens, it never counts more than the time that passed, and nothing of a time without
@@ -181,6 +219,7 @@ TEST(SilenceClockTest, NeverCountsMoreThanTheTimeWithEvidence) {
       const Mono before = now;
       now += Nanos(static_cast<Nanos::rep>(random.Unit() * 3e9));
       if (random.Unit() < 0.1) clock.Pause(before, now);
+      if (random.Unit() < 0.05) clock.Slept(Nanos(1s), now);
       clock.Advance(now);
       if (random.Unit() < 0.4) {
         if (now - evidence <= kRunOn) seen += now - evidence;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "controller/base/rfc3339.h"
+#include "tests/simulation/replica.h"
 
 namespace jobrun::simulation {
 namespace {
@@ -31,14 +32,6 @@ std::string RetryState(const Object& run) {
 bool SpecHas(const Object& run, std::string_view text) {
   const auto heartbeat = run.spec->find("heartbeat");
   return heartbeat != run.spec->end() && heartbeat->second.find(text) != std::string::npos;
-}
-
-// One less than a second from its claim counts as the claim's own.
-bool IsBeat(const Object& run) {
-  const auto beat = ParseRfc3339(run.Status("lastHeartbeatAt"));
-  const auto claim = ParseRfc3339(run.Status("claimedAt"));
-  return SpecHas(run, "\"Lease\"") || !beat || !claim ||
-         std::chrono::abs(*beat - *claim) >= seconds(1);
 }
 
 }  // namespace
@@ -119,6 +112,26 @@ std::optional<Nanos> Ending::DueAt(const RunFacts& facts) const {
   return due ? due : silent;
 }
 
+// Its pod was seen alive and is gone: that has to be noticed, twice.
+bool Ending::AwaitsItsPod(const Object& run) const {
+  const auto executor = run.status.find("executor");
+  const auto conditions = run.status.find("conditions");
+  if (!world_.plan.settings.executors.enabled || executor == run.status.end()) return false;
+  if (run.deleted_at || run.Spec("reaping") != "") return false;
+  if (run.Phase() != "Running" || run.status.contains("exitCode")) return false;
+  const std::string name(Unquoted(MemberText(executor->second, "podName")));
+  return conditions != run.status.end() &&
+         conditions->second.find("\"ExecutorFound\"") != std::string::npos &&
+         world_.server.Find(Kind::kPod, run.name_space + "/" + name) == nullptr;
+}
+
+// Somebody has made its timeout as short as its worker's interval: it may be given up at any time.
+bool Ending::MayBeLate(const Object& run) const {
+  const Worker* const worker = crew_.Of(run.uid);
+  const auto timeout = Limit(run, "heartbeat", "timeoutSeconds");
+  return worker != nullptr && timeout && worker->GetJob().beats_every >= *timeout;
+}
+
 // Whether nothing more is to become of it; fails what is overdue.
 bool Ending::IsOver(const RunFacts& facts) {
   const Object& run = *facts.now;
@@ -131,6 +144,7 @@ bool Ending::IsOver(const RunFacts& facts) {
     // Somebody may have shortened its timeout.
     const bool in_time = worker != nullptr && worker->GetJob().beats_every <= timeout;
     const bool lives = in_time && worker->LivesOn();
+    if (AwaitsItsPod(run)) return false;
     if (!due) return worker == nullptr || !worker->Busy();
     if (now > *due + Bound()) {
       world_.Fail("I6", name + " is " + std::string(run.Phase()) + " and long overdue");
@@ -182,9 +196,38 @@ void Ending::CheckQuiet() {
     const Change& change = history[i];
     const Object& object = *change.object;
     if (object.kind != Kind::kRun || object.Spec("lane") == "jobrun-canary") continue;
+    if (MayBeLate(object)) return;  // what follows from its end is no news either
     if (change.by_controller)
       world_.Fail("I12", "something is written where all is settled: " + object.text);
   }
+}
+
+std::string Ending::WhatIsNotKnown(const std::vector<Replica*>& alive) const {
+  bool one_leads = false;
+  std::map<std::string, std::uint64_t> there;
+  for (const auto& [key, object] : world_.server.All(Kind::kRun)) {
+    if (object->Spec("lane") != "jobrun-canary" && object->name != "poison")
+      ++there[std::string(object->Phase())];
+  }
+  for (Replica* replica : alive) {
+    std::map<std::string, std::uint64_t> known;
+    const Snapshot snapshot = replica->Scrape();
+    if (!replica->Alive()) return "a replica has just ended";
+    one_leads = one_leads || snapshot.leading;
+    for (const auto& lane : snapshot.lanes) {
+      for (std::size_t phase = 0; phase < lane.runs.size(); ++phase) {
+        if (lane.runs[phase] == 0) continue;
+        known[std::string(PhaseName(static_cast<Phase>(phase)))] += lane.runs[phase];
+      }
+    }
+    if (known == there) continue;
+    std::string text = "replica " + std::to_string(replica->Index()) + " knows";
+    for (const auto& [phase, count] : known) text += " " + std::to_string(count) + " " + phase;
+    text += " where there are";
+    for (const auto& [phase, count] : there) text += " " + std::to_string(count) + " " + phase;
+    return text;
+  }
+  return one_leads ? "" : "nobody leads";
 }
 
 // ---- how they end ----

@@ -21,7 +21,11 @@ class Ending {
   void Begin();
   // Fails the world when something is overdue. True when nothing more is to come.
   [[nodiscard]] bool Settled();
+  // It is settled when that has been so for a while from now on.
+  void LookAgain() { calm_looks_ = 0; }
   [[nodiscard]] const std::string& Open() const { return open_; }
+  // Empty when one leads, and each knows the runs there are, in the phases they are in.
+  [[nodiscard]] std::string WhatIsNotKnown(const std::vector<Replica*>& alive) const;
   // Whether each run has ended as it may.
   void CheckEnds();
   // Since Settled first said so, nothing was written but what is written all the time.
@@ -35,6 +39,8 @@ class Ending {
   [[nodiscard]] std::optional<Nanos> DueOfLimits(const RunFacts& facts) const;
   [[nodiscard]] std::optional<Nanos> DueOfSilence(const RunFacts& facts) const;
   [[nodiscard]] bool IsOver(const RunFacts& facts);
+  [[nodiscard]] bool AwaitsItsPod(const Object& run) const;
+  [[nodiscard]] bool MayBeLate(const Object& run) const;
   [[nodiscard]] bool MayEndSo(const Worker& worker, const Object& run) const;
   [[nodiscard]] Nanos Bound() const;
   [[nodiscard]] Nanos RelistedWithin() const;

@@ -40,7 +40,9 @@ Nanos Faster(Nanos time, double times) {
   return Nanos(static_cast<Nanos::rep>(static_cast<double>(time.count()) / times));
 }
 
-std::uint64_t KeyOf(std::string_view key) { return std::hash<std::string_view>{}(key); }
+Nanos Slower(Nanos time, double times) {
+  return Nanos(static_cast<Nanos::rep>(static_cast<double>(time.count()) * times));
+}
 
 }  // namespace
 
@@ -58,7 +60,8 @@ void Oracle::OnChange(const Change& change) {
       if (facts.now->Status("claimedBy") == object.name) facts.lease_beaten = change.at;
     }
   }
-  if (object.kind != Kind::kRun || IsCanary(object)) return;
+  if (object.kind != Kind::kRun) return;
+  if (IsCanary(object)) return NoteCanary(change.at);
   RunFacts& facts = runs_[object.uid];
   if (change.before != nullptr && change.type == ChangeType::kModified) {
     CheckFinal(change);
@@ -81,9 +84,9 @@ void Oracle::Note(const Change& change, RunFacts& facts) {
     return before == change.before->status.end() || before->second != now->second;
   };
   if (change.type == ChangeType::kAdded) facts.created = change.at;
+  if (facts.now != nullptr && *facts.now->spec != *object.spec) facts.before_edit = facts.now;
   if (differs("claimedAt")) facts.claimed = change.at;
-  // The claim's own time is no beat.
-  const bool is_beat = object.Status("lastHeartbeatAt") != object.Status("claimedAt");
+  const bool is_beat = facts.beaten || IsBeat(object);
   if (differs("lastHeartbeatAt") && is_beat) facts.beaten = change.at;
   if (differs("progress")) facts.progressed = change.at;
   if (differs("exitCode")) facts.exited = change.at;
@@ -93,6 +96,9 @@ void Oracle::Note(const Change& change, RunFacts& facts) {
     world_.trace.Line(change.at, "store", object.Key().substr(0, 30), "is", object.Phase(),
                       object.Status("reason"));
   }
+  const bool was_leaving = change.before != nullptr && change.before->deleted_at;
+  const bool leaves = object.deleted_at || change.type == ChangeType::kDeleted;
+  if (leaves && !was_leaving) facts.taken_away = !change.by_controller;
   if (change.type == ChangeType::kDeleted) {
     facts.gone = true;
     world_.trace.Line(change.at, "store", object.Key().substr(0, 30), "is gone");
@@ -169,7 +175,16 @@ Oracle::Process* Oracle::ProcessOf(const Replica& replica) {
 }
 
 void Oracle::OnStart(const Replica& replica) {
-  ProcessOf(replica)->replica = replica.Index();
+  Process& process = *ProcessOf(replica);
+  process.replica = replica.Index();
+  process.started = world_.Now();
+  // It takes over what the others say: since when beats have come through without a stop. One that
+  // has seen them all the time is enough.
+  Nanos said = Nanos::max();
+  for (const auto& [id, each] : processes_) {
+    if (each.alive && &each != &process) said = std::min(said, each.blind);
+  }
+  process.blind = said == Nanos::max() ? world_.Now() : said;
   OnRate(replica, replica.Rate());
 }
 
@@ -249,7 +264,7 @@ void Oracle::CheckSentVerdict(const Replica& replica, const Call& call) {
     const auto known = delivered.find(KeyOf(key));
     if (version.empty() || version == "0") {
       world_.Fail("I4", "a verdict without a version on " + who);
-    } else if (known == delivered.end() || std::stoull(version) > known->second) {
+    } else if (known == delivered.end() || std::stoull(version) > known->second.version) {
       world_.Fail("I4", "a verdict on a version that was never seen on " + who);
     }
   }
@@ -270,10 +285,14 @@ void Oracle::CheckSentVerdict(const Replica& replica, const Call& call) {
     }
     const Nanos length = outage.to - from;
     if (length <= 4 * period) continue;
+    // A stop is as long as the own clock shows, and so is the grace.
+    const Nanos shown = Slower(length, process->slowest);
     const Nanos grace =
-        Faster(std::min(length, replica.Configured().grace.intervals * interval), process->fastest);
-    // A beat of just before it was on its way for a moment.
-    const Nanos until = outage.to + grace - 2 * world_.plan.latency;
+        Faster(std::min(shown, replica.Configured().grace.intervals * interval), process->fastest);
+    // A beat of just before it was on its way for a moment; who starts in it has the last one's
+    // stamp, to a second, and compares it with the server's clock, as exactly.
+    Nanos until = outage.to + grace - 2 * world_.plan.latency;
+    if (process->started > from) until -= seconds(2);
     const bool within = world_.Now() > from + 3 * period && world_.Now() < until;
     if (within)
       world_.Fail("I10", "a verdict while nobody could write, or shortly after, on " + who);
@@ -286,7 +305,7 @@ void Oracle::OnAnswer(const Replica& replica, const Call& call, const Reply& rep
   // One object or a list of them, as Object::Render writes them.
   constexpr std::string_view kNamespace = R"(","namespace":")";
   constexpr std::string_view kVersion = R"(","resourceVersion":")";
-  auto& delivered = ProcessOf(replica)->delivered;
+  Process& process = *ProcessOf(replica);
   const std::string_view body = reply.body;
   for (std::size_t at = body.find(kNamespace); at != std::string_view::npos;
        at = body.find(kNamespace, at + 1)) {
@@ -296,10 +315,14 @@ void Oracle::OnAnswer(const Replica& replica, const Call& call, const Reply& rep
     if (body.substr(end, kVersion.size()) != kVersion) continue;
     std::string key(body.substr(space, end - space));
     key.append("/").append(body.substr(name, at - name));
-    std::uint64_t& newest = delivered[KeyOf(key)];
-    newest = std::max<std::uint64_t>(
-        newest, std::stoull(std::string(body.substr(end + kVersion.size(), 20))));
+    Deliver(process, key, std::stoull(std::string(body.substr(end + kVersion.size(), 20))));
   }
+}
+
+void Oracle::Deliver(Process& process, std::string_view key, std::uint64_t version) const {
+  const auto [known, is_new] = process.delivered.try_emplace(KeyOf(key));
+  if (is_new) known->second.first = world_.Now();
+  known->second.version = std::max(known->second.version, version);
 }
 
 void Oracle::NoteLateBeat(Process& process, const Event& event) const {
@@ -314,13 +337,11 @@ void Oracle::NoteLateBeat(Process& process, const Event& event) const {
 
 void Oracle::OnEvents(const Replica& replica, const std::vector<Event>& events) {
   Process& process = *ProcessOf(replica);
-  auto& delivered = process.delivered;
   std::string key;
   for (const Event& event : events) {
     if (event.run.resource_version == 0 || event.run.name.empty()) continue;
     key.assign(event.run.name_space).append("/").append(event.run.name);
-    std::uint64_t& newest = delivered[KeyOf(key)];
-    newest = std::max(newest, event.run.resource_version);
+    Deliver(process, key, event.run.resource_version);
     NoteLateBeat(process, event);
   }
 }
@@ -367,29 +388,6 @@ void Oracle::CheckCounters(const std::vector<Replica*>& alive) {
                              std::to_string(static_cast<int>(missing)) + " of its verdicts");
     }
   }
-}
-
-std::string Oracle::WhatIsNotKnown(const std::vector<Replica*>& alive) const {
-  std::map<std::string, std::uint64_t> there;
-  for (const auto& [key, object] : world_.server.All(Kind::kRun)) {
-    if (!IsCanary(*object) && object->name != "poison") ++there[std::string(object->Phase())];
-  }
-  for (Replica* replica : alive) {
-    std::map<std::string, std::uint64_t> known;
-    for (const auto& lane : replica->Scrape().lanes) {
-      for (std::size_t phase = 0; phase < lane.runs.size(); ++phase) {
-        if (lane.runs[phase] == 0) continue;
-        known[std::string(PhaseName(static_cast<Phase>(phase)))] += lane.runs[phase];
-      }
-    }
-    if (known == there) continue;
-    std::string text = "replica " + std::to_string(replica->Index()) + " knows";
-    for (const auto& [phase, count] : known) text += " " + std::to_string(count) + " " + phase;
-    text += " where there are";
-    for (const auto& [phase, count] : there) text += " " + std::to_string(count) + " " + phase;
-    return text;
-  }
-  return {};
 }
 
 }  // namespace jobrun::simulation

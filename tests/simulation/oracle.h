@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -19,9 +20,14 @@ namespace jobrun::simulation {
 
 class Replica;
 
+// Whether its heartbeat is one: less than a second from the claim it counts as the claim's own
+// (docs/workers.md), but where it beats by Lease.
+[[nodiscard]] bool IsBeat(const Object& run);
+
 // What the history says of one run.
 struct RunFacts {
   ObjectPtr now{};
+  ObjectPtr before_edit{};  // the last version with another spec
   Nanos created{};
   std::optional<Nanos> claimed{};
   std::optional<Nanos> beaten{};        // the last change of its heartbeat
@@ -31,11 +37,15 @@ struct RunFacts {
   std::optional<Nanos> cancelled{};
   std::optional<Nanos> ended{};
   bool gone{false};
-  bool restored{false};  // a backup was put back: its past does not count
+  bool taken_away{false};  // by a user
+  bool restored{false};    // a backup was put back: its past does not count
 };
 
 class Oracle {
  public:
+  // Resolution and skew of the API servers' stamps.
+  static constexpr Nanos kStampError = std::chrono::seconds(7);
+
   explicit Oracle(World& world) : world_(world) {}
 
   // From the world.
@@ -57,13 +67,14 @@ class Oracle {
 
   // When the faults are over and all has settled: what must be so by then.
   void CheckCounters(const std::vector<Replica*>& alive);
-  // Empty when each knows the runs there are, in the phases they are in.
-  [[nodiscard]] std::string WhatIsNotKnown(const std::vector<Replica*>& alive) const;
-
   [[nodiscard]] const std::map<std::string, RunFacts>& Runs() const { return runs_; }
   [[nodiscard]] std::uint64_t Verdicts() const { return verdicts_; }
 
  private:
+  struct Delivered {
+    std::uint64_t version{0};  // the newest
+    Nanos first{};
+  };
   struct Process {
     int replica{0};
     std::map<Reason, double> reaps{};
@@ -75,9 +86,10 @@ class Oracle {
     // When it was told of a canary's beat that was older than their period. It can't know that, and
     // takes it for evidence of now.
     std::vector<Nanos> late_beats{};
+    Nanos started{};
     Nanos blind{};  // when its silence clock last stopped, or ran on
-    std::unordered_map<std::uint64_t, std::uint64_t> delivered{};  // by a hash of the name
-    double fastest{1};  // its clock against the true time
+    std::unordered_map<std::uint64_t, Delivered> delivered{};  // by a hash of the name
+    double fastest{1};                                         // its clock against the true time
     double slowest{1};
     std::optional<Nanos> leads_until{};
     std::vector<Nanos> sent{};  // the last requests, to see how many there are
@@ -99,7 +111,12 @@ class Oracle {
   void CheckBreaker(const Change& change);
   void CheckRetry(const Change& change, const RunFacts& facts);
   void CheckCreated(const Change& change);
+  void CheckCopied(const Object& run, const RunFacts& parent);
+  static std::uint64_t KeyOf(std::string_view key) { return std::hash<std::string_view>{}(key); }
+  void Deliver(Process& process, std::string_view key, std::uint64_t version) const;
+  [[nodiscard]] static Nanos AgeUnsure(const Process& process, const RunFacts& facts);
   void Note(const Change& change, RunFacts& facts);
+  void NoteCanary(Nanos at);
   [[nodiscard]] Nanos Blind(Nanos from, Nanos to) const;
   void Fail(std::string invariant, const Object& run, std::string_view what);
   [[nodiscard]] Process* ProcessOf(const Replica& replica);
@@ -115,6 +132,7 @@ class Oracle {
   std::map<std::string, std::string> successor_of_{};  // parent's uid to that of its successor
   std::map<std::string, Process> processes_{};         // by process id
   std::vector<Outage> outages_{};
+  Nanos canary_written_{};
   std::uint64_t verdicts_{0};
   double retries_settled_{0};
   std::map<std::string, std::set<std::string>> retry_writers_{};  // by target

@@ -1,5 +1,6 @@
 // The half of the Oracle that looks at verdicts and retries as they are written.
 #include <algorithm>
+#include <utility>
 
 #include "controller/base/rfc3339.h"
 #include "tests/simulation/oracle.h"
@@ -26,6 +27,16 @@ std::string ProcessIn(std::string_view verdict_id) {
 }
 
 }  // namespace
+
+bool IsBeat(const Object& run) {
+  if (run.Status("lastHeartbeatAt") == run.Status("claimedAt")) return false;
+  const auto beat = ParseRfc3339(run.Status("lastHeartbeatAt"));
+  const auto claim = ParseRfc3339(run.Status("claimedAt"));
+  const auto heartbeat = run.spec->find("heartbeat");
+  const bool by_lease =
+      heartbeat != run.spec->end() && heartbeat->second.find("\"Lease\"") != std::string::npos;
+  return by_lease || !beat || !claim || std::chrono::abs(*beat - *claim) >= seconds(1);
+}
 
 std::optional<Nanos> Oracle::SecondsIn(const Object& run, std::string_view field,
                                        const std::string& member) {
@@ -57,7 +68,6 @@ void Oracle::CheckElapsed(const Change& change, std::string_view invariant, Nano
                     std::to_string(elapsed.count() / 1'000'000) + " ms of " +
                     std::to_string(least.count() / 1'000'000));
   }
-  constexpr Nanos kStampError = seconds(7);  // resolution and skew of server stamps
   const Nanos blind = Blind(since, change.at);
   if (invariant == "I1" && blind > Nanos::zero() && elapsed - blind < least - kStampError) {
     Fail("I10", *change.object, "an outage was counted as silence");
@@ -169,6 +179,21 @@ void Oracle::CheckExecutor(const Change& change) {
   }
 }
 
+// Where none is written for so long nobody can know whether workers could write.
+void Oracle::NoteCanary(Nanos at) {
+  if (at - std::exchange(canary_written_, at) <= 2 * Nanos(world_.plan.settings.canary.period))
+    return;
+  for (auto& [id, each] : processes_) each.blind = at;
+}
+
+// What was silent before it was first shown is known by stamps alone.
+Nanos Oracle::AgeUnsure(const Process& process, const RunFacts& facts) {
+  const auto known = process.delivered.find(KeyOf(facts.now->Key()));
+  const bool seen = known != process.delivered.end() && known->second.first >= facts.created &&
+                    known->second.first <= facts.beaten.value_or(facts.created);
+  return seen ? Nanos::zero() : kStampError;
+}
+
 // I11: of the runs that are judged by heartbeats so many are silent that none is to be given up
 // yet. In truth, and by a margin, so that what the writer could not know does not count.
 void Oracle::CheckBreaker(const Change& change) {
@@ -206,7 +231,7 @@ void Oracle::CheckBreaker(const Change& change) {
     if (*other.beaten < process->second.blind) continue;
     const Nanos left = *other.beaten + limit(*other.now, "") - change.at;
     const bool news = left > -Nanos(settings.hold) + kMargin;
-    if (news && left <= window - kMargin) ++late;
+    if (news && left <= window - std::max(kMargin, AgeUnsure(process->second, other))) ++late;
   }
   const auto part = settings.fraction * (judged + 1);
   if (late > settings.min_runs && late > part + 1) {
@@ -252,11 +277,14 @@ void Oracle::CheckCreated(const Change& change) {
   if (facts.restored) return;
   const Object& of = *facts.now;
   if (!first) {
-    // The declared gap: it was deleted before its uid was recorded.
+    // The declared gap: it was deleted before its uid was recorded, or by a user while a creation
+    // of it was under way.
     const RunFacts& earlier = runs_[known->second];
     const std::string recorded =
         of.status.contains("retry") ? MemberText(of.status.at("retry"), "successorUID") : "";
-    if (!earlier.gone || !recorded.empty()) Fail("I5", run, "a second successor");
+    const bool under_way = world_.hits[static_cast<std::size_t>(Fault::kLateCommit)] > 0;
+    const bool declared = recorded.empty() || (earlier.taken_away && under_way);
+    if (!earlier.gone || !declared) Fail("I5", run, "a second successor");
     known->second = run.uid;
   }
   if (facts.gone) return;  // it was read before it went
@@ -270,12 +298,20 @@ void Oracle::CheckCreated(const Change& change) {
       ParseRfc3339(Unquoted(MemberText(of.status.at("retry"), "notBeforeTime")));
   constexpr std::chrono::seconds kSkew{5};
   if (not_before && world_.ServerNow() + kSkew < *not_before) Fail("I7", run, "too soon");
-  for (const auto& [field, value] : *of.spec) {
-    if (field == "attempt" || field == "retryOf" || field == "cancelled") continue;
-    if (!run.spec->contains(field) || run.spec->at(field) != value) {
-      Fail("D", run, "its spec is not that of the run before it");
-    }
-  }
+  CheckCopied(run, facts);
+}
+
+// It may have been read just before it was edited.
+void Oracle::CheckCopied(const Object& run, const RunFacts& parent) {
+  const auto is_copy_of = [&](const ObjectPtr& of) {
+    return of != nullptr && std::ranges::all_of(*of->spec, [&](const auto& entry) {
+             const auto& [field, value] = entry;
+             if (field == "attempt" || field == "retryOf" || field == "cancelled") return true;
+             return run.spec->contains(field) && run.spec->at(field) == value;
+           });
+  };
+  if (is_copy_of(parent.now) || is_copy_of(parent.before_edit)) return;
+  Fail("D", run, "its spec is not that of the run before it");
 }
 
 std::uint64_t Oracle::AttemptsMax(const Object& run) {

@@ -98,9 +98,6 @@ PLANTS = [
      'if (record.scope == index_ && record.epoch != Epoch())', 'if (!PLANTED && record.scope == index_ && record.epoch != Epoch())'),
     ('lists-once-only', 'watch/reflector.cc',
      'if (!after) return Mono::max();', 'if (!after || PLANTED) return Mono::max();'),
-    ('a-cut-watch-starts-from-now', 'watch/reflector.cc',
-     'const std::string from = last_event_ == 0 ? version_ : std::to_string(last_event_);',
-     'const std::string from = PLANTED ? std::to_string(last_event_ + 3) : last_event_ == 0 ? version_ : std::to_string(last_event_);'),
     # What is counted.
     ('count-before-commit', 'engine/reaper.cc',
      'const std::string message = VerdictMessage(core_.SubjectOf(record), reason);',

@@ -70,32 +70,42 @@ class Simulation {
   }
 
   void Converge() {
-    while (!world_.failure && !ending_.Settled()) {
-      RunUntil(world_.Now() + kLookEvery);
-      if (world_.Now() > world_.plan.faults_end + kLongest)
-        world_.Fail("L", "it does not come to an end: " + ending_.Open());
-    }
+    do {
+      AwaitEnds();
+    } while (!world_.failure && AwaitKnowledge());
     if (world_.failure) return;
     ending_.BeginQuiet();
     RunUntil(world_.Now() + kQuiet);
     if (world_.failure) return;
     ending_.CheckQuiet();
     ending_.CheckEnds();
-    AwaitKnowledge();
+    (void)AwaitKnowledge();
     if (world_.failure) return;
     oracle_.CheckCounters(Alive());
   }
 
-  // Until the last wait of a watch has passed, and until the list that makes up for what was lost.
-  void AwaitKnowledge() {
-    const Nanos until = world_.Now() + kCatchUp + Nanos(world_.plan.settings.watch.relist) * 5 / 4;
-    std::string missing;
-    do {
-      missing = oracle_.WhatIsNotKnown(Alive());
-      if (missing.empty()) return;
+  void AwaitEnds() {
+    while (!world_.failure && !ending_.Settled()) {
       RunUntil(world_.Now() + kLookEvery);
-    } while (!world_.failure && world_.Now() < until);
-    world_.Fail("I15", missing);
+      if (world_.Now() > world_.plan.faults_end + kLongest)
+        world_.Fail("L", "it does not come to an end: " + ending_.Open());
+    }
+  }
+
+  // Until the last wait of a watch has passed, and until the list that makes up for what was lost:
+  // who has just come to know of a run, or to lead, may have something to write. True when that
+  // took time.
+  bool AwaitKnowledge() {
+    const Nanos from = world_.Now();
+    const Nanos until = from + kCatchUp + Nanos(world_.plan.settings.watch.relist) * 5 / 4;
+    std::string missing = ending_.WhatIsNotKnown(Alive());
+    while (!missing.empty() && !world_.failure && world_.Now() < until) {
+      RunUntil(world_.Now() + kLookEvery);
+      missing = ending_.WhatIsNotKnown(Alive());
+    }
+    if (!missing.empty()) world_.Fail("I15", missing);
+    ending_.LookAgain();
+    return world_.Now() > from;
   }
 
   std::vector<Replica*> Alive() {

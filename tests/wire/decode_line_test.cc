@@ -185,6 +185,7 @@ TEST(DecodeLineTest, ReadsWhatIsRecordedOfARetry) {
   EXPECT_EQ(event.run.attempt, 3U);
   EXPECT_EQ(event.run.concurrency_key, "k");
   EXPECT_EQ(event.run.retry_of_uid, "u");
+  EXPECT_EQ(event.run.retry_of_name, "p");
 }
 
 TEST(DecodeLineTest, ReadsWhetherItIsCancelled) {
