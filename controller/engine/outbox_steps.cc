@@ -158,6 +158,8 @@ void Outbox::OnWritten(Uid uid, Item& item, const Response& response) {
   if (response.status == 0 || response.status >= kHttpServerError) item.lost = written;
   if (response.status == kHttpConflict) {
     core_.CountOne(Metric::kConflicts, 0, 0);
+    if (item.failures > 0) return Hold(uid);  // also what was just read is said to be old
+    item.failures = 1;
     return Finish(uid);
   }
   if (response.status == kHttpNotFound) return Finish(uid);

@@ -44,6 +44,20 @@ TEST_F(OutboxTest, AFailureThatItsWorkerReportedIsDecidedOnce) {
   EXPECT_FALSE(Writes("conditions"));
 }
 
+TEST_F(OutboxTest, OneConflictIsMetAtOnceTheNextOnesAfterAWait) {
+  RunText run = RunText("a").Claimed().Phase("Failed").Retry("");
+  run.reason = "ExitNonZero";
+  Sync(run);
+  engine_.Answer(200, run.Json());
+  EXPECT_EQ(engine_.Answer(409).method, Method::kPatch);
+  EXPECT_EQ(engine_.Answer(200, run.Version(2).Json()).method, Method::kGet);
+  EXPECT_EQ(engine_.Answer(409).method, Method::kPatch);
+  EXPECT_TRUE(engine_.Requests().empty());
+  engine_.Pass(10s);
+  EXPECT_EQ(engine_.Answer(200, run.Json()).method, Method::kGet);
+  EXPECT_TRUE(Writes(R"("retry":{"state":"NotDue"})"));
+}
+
 TEST_F(OutboxTest, ExhaustedAttemptsAreCountedOnceAlsoWhenTheAnswerIsLost) {
   RunText run = RunText("a").Claimed().Phase("Failed").Retry("");
   run.Spec(R"("attempt":3,"retry":{"maxAttempts":3})");
