@@ -18,7 +18,7 @@ import micro
 import report
 import scenarios
 from measure import compare_idle, play
-from processes import BenchError
+from subjects import BenchError
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "tests/bench/results"

@@ -6,7 +6,7 @@ import statistics
 import tempfile
 import time
 
-from processes import IN_FLIGHT, BenchError, Client, LoadServer, controller_command
+from subjects import IN_FLIGHT, BenchError, Client, LoadServer, controller_command
 
 _SETTLE_SECONDS_MAX = 10  # after the last silent run has come due
 _STORM_SECONDS_MAX = 120

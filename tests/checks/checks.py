@@ -45,6 +45,7 @@ CLOCKS = re.compile(r'system_clock::now|steady_clock::now|high_resolution_clock|
 MUTANTS = 'tests/mutants'
 BEHAVIOURS = 'docs/behaviours.md'
 FAULTS, FAULTS_HEAD, FAULTS_COUNT = 'docs/safety.md', '## Every fault and its test', 66
+SHARED_MODULES = 'tests/kube/'
 SIMULATED = 'tests/simulation/faults.h'
 NOT_TESTED = 'not tested'
 BEAST_FILES_MAX = 6
@@ -165,6 +166,16 @@ def check_names(codes):
                 yield f'{path}:{line}: {name} is also defined in {first[name]}: rename one, or put it in an anonymous namespace'
 
 
+def check_modules(paths):
+    """The modules of tests/kube are imported from everywhere: another of the same name hides one of the two."""
+    shared = {pathlib.PurePath(path).name for path in paths if path.startswith(SHARED_MODULES)}
+    shared -= {name for name in shared if name == 'conftest.py' or name.endswith('_test.py')}
+    for path in paths:
+        name = pathlib.PurePath(path).name
+        if path.endswith('.py') and not path.startswith(SHARED_MODULES) and name in shared:
+            yield f'{path}:1: {SHARED_MODULES}{name} has this name, and everybody imports that: rename this one'
+
+
 def has_test(text, name):
     suite, _, case = name.rpartition('.')
     cc = rf'\bTEST(?:_F|_P)?\({suite}, {case}\)'
@@ -249,6 +260,7 @@ def violations(root, paths):
         for line, what in found:
             yield f'{path}:{line}: {what}'
     yield from check_names(codes)
+    yield from check_modules(paths)
     yield from check_behaviours(root)
     yield from check_faults(root)
     yield from check_mutants(root)

@@ -53,6 +53,12 @@ def test_passes(tmp_path, name):
     assert run(tmp_path, {path: text}) == (0, 'structure: nothing found\n')
 
 
+def test_finds_a_module_that_hides_a_shared_one(tmp_path):
+    files = {f'tests/{folder}/{name}.py': '' for folder in ('kube', 'bench') for name in ('conftest', 'rest', 'run_test')}
+    code, out = run(tmp_path, files)
+    assert code == 1 and out.startswith('tests/bench/rest.py:1: ') and out.count('\n') == 1
+
+
 def test_counts_the_heavy_files(tmp_path):
     files = {f'controller/kube/f{i}.cc': '#include <boost/beast/core.hpp>\n' for i in range(7)}
     code, out = run(tmp_path, files)
