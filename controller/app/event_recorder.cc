@@ -127,7 +127,7 @@ void EventRecorder::Look(Series& series, Mono now, Effects& effects) {
 void EventRecorder::Send(Series& series, Effects& effects) {
   const bool creates = series.written == 0;
   const EventSeries repeats{.count = series.count, .last_observed = series.last_observed};
-  Request request{.id = next_id_++, .klass = RequestClass::kControl};
+  Request request{.id = next_id_++, .klass = RequestClass::kEvent};
   if (creates) {
     request.method = Method::kPost;
     request.target = EventsTarget(series.event.name_space);

@@ -246,9 +246,10 @@ void Reaper::Pump() {
     core_.Observe(Metric::kQueueWait, core_.now.mono - since);
     Begin(slot, core_.now.mono);
   }
-  while (in_flight_.size() < FlightsMax() && queue_.Empty() && !visits_.empty() &&
-         visit_rate_.Take(core_.now.mono)) {
+  while (in_flight_.size() < FlightsMax() && queue_.Empty() && !visits_.empty()) {
     const Slot slot = visits_.front();
+    const bool due = core_.store.At(slot).visiting && WantsVisit(slot);
+    if (due && !visit_rate_.Take(core_.now.mono)) break;
     visits_.pop_front();
     BeginVisit(slot);
   }

@@ -14,6 +14,8 @@ namespace {
 
 // Renewals come one after the other; a second one only while the first is lost.
 constexpr std::size_t kLeaseCalls = 4;
+// Events are for people: they take what the verdicts leave.
+constexpr std::size_t kEventConnections = 2;
 
 bool IsTarget(const std::string& target) {
   const auto good = [](char c) { return c > ' ' && c < 0x7f; };
@@ -44,17 +46,19 @@ class NetworkTransport : public Transport {
         return MadeControl(control_, options_.control_calls).Send(std::move(request));
       case RequestClass::kLease:
         return MadeControl(lease_, kLeaseCalls).Send(std::move(request));
+      case RequestClass::kEvent:
+        if (events_ == nullptr) events_ = MakeData(kEventConnections);
+        return events_->Send(std::move(request));
     }
   }
 
   void Open(const OpenStream& stream) override {
     auto& slot = streams_[stream.id];
-    slot = std::make_unique<WatchStream>(
-        loop_, credentials_,
-        WatchSettings{.rest_min = options_.watch_rest_min,
-                      .rest_max = options_.watch_rest_max,
-                      .user_agent = options_.user_agent},
-        sink_);
+    slot = std::make_unique<WatchStream>(loop_, credentials_,
+                                         WatchSettings{.rest_min = options_.watch_rest_min,
+                                                       .rest_max = options_.watch_rest_max,
+                                                       .user_agent = options_.user_agent},
+                                         sink_);
     slot->Start(stream, [this, id = stream.id] { streams_.erase(id); });
   }
 
@@ -92,6 +96,7 @@ class NetworkTransport : public Transport {
   const std::unique_ptr<RequestClient> data_;
   std::unique_ptr<RequestClient> control_{};
   std::unique_ptr<RequestClient> lease_{};
+  std::unique_ptr<RequestClient> events_{};
   std::unordered_map<StreamId, std::unique_ptr<WatchStream>> streams_;
   const std::shared_ptr<char> alive_{std::make_shared<char>()};
 };

@@ -21,6 +21,7 @@ enum class RequestClass : std::uint8_t {
   kData,     // status writes and the live reads that go with them: many, small, latency matters
   kControl,  // discovery, lists: few, large
   kLease,    // leader election
+  kEvent,    // Kubernetes Events: as many as verdicts, and nobody waits for them
 };
 
 // The collections that are watched.

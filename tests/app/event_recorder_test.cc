@@ -103,7 +103,7 @@ TEST_F(EventRecorderTest, TheFirstTimeIsCreated) {
   ASSERT_EQ(sent_.size(), 1U);
   EXPECT_EQ(sent_[0].method, Method::kPost);
   EXPECT_EQ(sent_[0].target, kEvents);
-  EXPECT_EQ(sent_[0].klass, RequestClass::kControl);
+  EXPECT_EQ(sent_[0].klass, RequestClass::kEvent);
   EXPECT_EQ(sent_[0].content_type, "application/json");
   EXPECT_THAT(sent_[0].body, HasSubstr(R"("reason":"VerdictRefused")"));
   EXPECT_THAT(sent_[0].body, HasSubstr(R"("reportingInstance":"proc")"));

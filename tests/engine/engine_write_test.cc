@@ -351,6 +351,19 @@ TEST(VisitTest, ThatWaitsForItsTurnIsDroppedWhenTheRunIsNoLongerReaped) {
   EXPECT_EQ(engine.Requests().size(), 2U);
 }
 
+TEST(VisitTest, ARunThatNeedsNoneAnyMoreTakesNoTurn) {
+  EngineHarness engine(Settings{.rate_limit = {.visits_per_second = 1}});
+  const std::string deadline = R"("deadlineSeconds":3600)";
+  std::vector<RunText> runs;
+  for (const char* name : {"a", "b", "c", "d"}) runs.push_back(Beating(name).Spec(deadline));
+  engine.Sync(runs);
+  EXPECT_EQ(engine.Requests().size(), 1U);
+  for (const std::size_t done : {1U, 2U}) engine.Watch(runs[done].Phase("Succeeded").Version(60));
+  engine.Pass(1s);
+  ASSERT_EQ(engine.Requests().size(), 2U);
+  EXPECT_NE(engine.Requests().back().target.find("/d/"), std::string::npos);
+}
+
 TEST(VisitTest, AVerdictDoesNotWaitForIt) {
   EngineHarness engine;
   engine.Sync({Beating().Spec(R"("deadlineSeconds":3600)")});

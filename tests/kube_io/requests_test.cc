@@ -49,8 +49,10 @@ class RequestsTest : public ::testing::TestWithParam<RequestClass> {
 };
 
 INSTANTIATE_TEST_SUITE_P(Classes, RequestsTest,
-                         ::testing::Values(RequestClass::kData, RequestClass::kControl),
+                         ::testing::Values(RequestClass::kData, RequestClass::kControl,
+                                           RequestClass::kEvent),
                          [](const auto& tested) {
+                           if (tested.param == RequestClass::kEvent) return "Event";
                            return tested.param == RequestClass::kData ? "Data" : "Control";
                          });
 
