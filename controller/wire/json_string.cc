@@ -44,6 +44,21 @@ Character FirstCharacter(std::string_view text) {
   return {sequence.length, true};
 }
 
+bool NeedsEscape(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return byte < 0x20 || byte == 0x7F || c == '"' || c == '\\';
+}
+
+// How many characters at its start are ASCII and stand for themselves: in most texts all.
+std::size_t PlainPrefix(std::string_view text) {
+  std::size_t length = 0;
+  while (length < text.size() && static_cast<unsigned char>(text[length]) < 0x80 &&
+         !NeedsEscape(text[length])) {
+    ++length;
+  }
+  return length;
+}
+
 void AppendEscape(std::string& out, char c) {
   constexpr std::string_view kHex = "0123456789abcdef";
   if (c == '"' || c == '\\') {
@@ -57,16 +72,15 @@ void AppendEscape(std::string& out, char c) {
   out += kHex[byte & 0xfU];
 }
 
-bool NeedsEscape(char c) {
-  const auto byte = static_cast<unsigned char>(c);
-  return byte < 0x20 || byte == 0x7F || c == '"' || c == '\\';
-}
-
 }  // namespace
 
 void AppendJsonString(std::string& out, std::string_view text) {
   out += '"';
-  while (!text.empty()) {
+  for (;;) {
+    const std::size_t plain = PlainPrefix(text);
+    out += text.substr(0, plain);
+    text.remove_prefix(plain);
+    if (text.empty()) break;
     const Character character = FirstCharacter(text);
     if (!character.valid) {
       out += kReplacement;
@@ -83,6 +97,10 @@ void AppendJsonString(std::string& out, std::string_view text) {
 std::string_view CutText(std::string_view text, std::size_t bytes_max) {
   std::size_t taken = 0;
   for (std::size_t decoded = 0; taken < text.size();) {
+    const std::size_t plain = PlainPrefix(text.substr(taken, bytes_max - decoded));
+    taken += plain;
+    decoded += plain;
+    if (taken == text.size()) break;
     const Character character = FirstCharacter(text.substr(taken));
     decoded += character.valid ? character.length : kReplacement.size();
     if (decoded > bytes_max) break;
