@@ -23,7 +23,7 @@ std::optional<ServerTime> TimeOf(const Core& core) {
 
 RunEvent About(const Core& core, const RunRecord& record) {
   return {.name_space = core.namespaces.Name(record.name_space),
-          .name = record.name.get(),
+          .name = record.name,
           .uid = record.uid,
           .resource_version = record.resource_version,
           .at = TimeOf(core)};

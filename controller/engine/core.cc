@@ -85,7 +85,7 @@ Subject Core::SubjectOf(const RunRecord& record) const {
 }
 
 std::string Core::FullName(const RunRecord& record) const {
-  return namespaces.Name(record.name_space) + "/" + record.name.get();
+  return namespaces.Name(record.name_space) + "/" + record.name;
 }
 
 }  // namespace jobrun

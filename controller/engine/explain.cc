@@ -44,7 +44,7 @@ std::string WhyNot(const Explanation& e) {
 Slot FindRun(const Core& core, std::string_view name_space, std::string_view name) {
   Slot found = kNoSlot;
   core.store.ForEach([&](Slot slot, const RunRecord& record) {
-    if (name == record.name.get() && name_space == core.namespaces.Name(record.name_space)) {
+    if (name == record.name && name_space == core.namespaces.Name(record.name_space)) {
       found = slot;
     }
   });

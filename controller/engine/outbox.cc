@@ -55,7 +55,7 @@ DecidedRetry Outbox::Decide(const RunRecord& record, const EndedRun& run) {
   if (plan.state != RetryState::kPending) return decided;
   const ServerInterval& server = core_.now.server;
   const ServerTime ended = server.Known() ? server.latest : record.started_at;
-  decided.successor_name = SuccessorName(record.name.get(), record.uid);
+  decided.successor_name = SuccessorName(record.name, record.uid);
   decided.not_before = ended + std::chrono::ceil<std::chrono::microseconds>(plan.wait);
   return decided;
 }
@@ -190,7 +190,7 @@ void Outbox::Begin(Uid uid) {
     return;
   }
   Send(uid, Step::kReadParent,
-       {.target = RunTarget(core_.namespaces.Name(record.name_space), record.name.get())});
+       {.target = RunTarget(core_.namespaces.Name(record.name_space), record.name)});
 }
 
 void Outbox::Send(Uid uid, Step step, Request request) {

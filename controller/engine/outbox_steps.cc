@@ -131,7 +131,7 @@ void Outbox::WriteDecision(Uid uid, Item& item) {
   item.writing = decided.state;
   Send(uid, Step::kWriteState,
        {.method = Method::kPatch,
-        .target = StatusTarget(NamespaceOf(item), record.name.get()),
+        .target = StatusTarget(NamespaceOf(item), record.name),
         .content_type = std::string(kMergePatchType),
         .body = WriteRetryPatch({.resource_version = item.version, .retry = decided.Record()})});
 }
@@ -148,7 +148,7 @@ void Outbox::WriteState(Uid uid, Item& item, RetryState state) {
   item.writing = state;
   Send(uid, Step::kWriteState,
        {.method = Method::kPatch,
-        .target = StatusTarget(NamespaceOf(item), record.name.get()),
+        .target = StatusTarget(NamespaceOf(item), record.name),
         .content_type = std::string(kMergePatchType),
         .body = WriteRetryPatch(patch)});
 }
@@ -304,7 +304,7 @@ void Outbox::Refused(Uid uid, Item& item, const Response& response) {
                       .generation = record.generation});
   Send(uid, Step::kWriteRefusal,
        {.method = Method::kPatch,
-        .target = StatusTarget(NamespaceOf(item), record.name.get()),
+        .target = StatusTarget(NamespaceOf(item), record.name),
         .content_type = std::string(kMergePatchType),
         .body = WriteRetryPatch({.resource_version = item.version,
                                  .retry = {.state = RetryState::kPending},
@@ -330,7 +330,7 @@ void Outbox::Delete(Uid uid, const Item& item) {
   if (Idle()) return Finish(uid);
   Send(uid, Step::kDelete,
        {.method = Method::kDelete,
-        .target = RunTarget(NamespaceOf(item), core_.store.At(item.slot).name.get()),
+        .target = RunTarget(NamespaceOf(item), core_.store.At(item.slot).name),
         .content_type = "application/json",
         .body = WriteDeleteOptions(uid, item.version)});
 }

@@ -289,7 +289,7 @@ void Reaper::Begin(Slot slot, Mono begun) {
 void Reaper::ReadAnew(Slot slot, Reason reason) {
   const RunRecord& record = core_.store.At(slot);
   Send(slot, Doing::kReading, reason,
-       {.target = RunTarget(core_.namespaces.Name(record.name_space), record.name.get())});
+       {.target = RunTarget(core_.namespaces.Name(record.name_space), record.name)});
 }
 
 std::string_view Reaper::CauseOf(const RunRecord& record, Reason reason) const {
@@ -321,7 +321,7 @@ void Reaper::WriteVerdict(Slot slot, Reason reason, std::string_view foreign_con
                            .retry = retry ? std::optional(retry->Record()) : std::nullopt};
   Send(slot, Doing::kWritingVerdict, reason,
        {.method = Method::kPatch,
-        .target = StatusTarget(core_.namespaces.Name(record.name_space), record.name.get()),
+        .target = StatusTarget(core_.namespaces.Name(record.name_space), record.name),
         .content_type = std::string(grounds != nullptr ? kJsonPatchType : kMergePatchType),
         .body = grounds != nullptr ? WriteVerdictJsonPatch(patch, *grounds)
                                    : WriteVerdictPatch(patch)});
@@ -346,7 +346,7 @@ void Reaper::BeginVisit(Slot slot) {
   const bool adds = finds && record.foreign_conditions;
   Send(slot, Doing::kWritingVisit, {},
        {.method = Method::kPatch,
-        .target = StatusTarget(core_.namespaces.Name(record.name_space), record.name.get()),
+        .target = StatusTarget(core_.namespaces.Name(record.name_space), record.name),
         .content_type = std::string(adds ? kJsonPatchType : kMergePatchType),
         .body = adds ? WriteVisitJsonPatch(patch) : WriteVisitPatch(patch)});
 }

@@ -1,7 +1,6 @@
 #include "controller/engine/store.h"
 
 #include <cassert>
-#include <cstring>
 
 namespace jobrun {
 namespace {
@@ -15,13 +14,6 @@ std::size_t Mix(Uid uid) {
   x *= 0xd6e8feb86659fd93U;
   x ^= x >> 32U;
   return static_cast<std::size_t>(x);
-}
-
-std::unique_ptr<char[]> CopyName(std::string_view name) {
-  std::unique_ptr<char[]> copy(new char[name.size() + 1]);
-  std::memcpy(copy.get(), name.data(), name.size());
-  copy[name.size()] = '\0';
-  return copy;
 }
 
 }  // namespace
@@ -64,7 +56,7 @@ Slot Store::Insert(Uid uid, std::string_view name) {
   ++size_;
   RunRecord& record = At(slot);
   record.uid = uid;
-  record.name = CopyName(name);
+  record.name = names_.Add(name);
   return slot;
 }
 
@@ -80,6 +72,7 @@ void Store::Erase(Slot slot) {
     }
   }
   index_[hole] = kNoSlot;
+  names_.Remove(At(slot).name);
   At(slot) = RunRecord{};
   free_.push_back(slot);
   --size_;

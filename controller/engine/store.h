@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "controller/base/time.h"
+#include "controller/engine/name_pool.h"
 #include "controller/model/phase.h"
 #include "controller/model/uid.h"
 
@@ -19,17 +20,17 @@ inline constexpr Slot kNoSlot = UINT32_MAX;
 using PolicyId = std::uint32_t;
 using NamespaceId = std::uint32_t;
 
-// 88 bytes, and a name of its own on the heap. With its places in the index and the timers a run
+// 88 bytes, and a name in a pool. With its places in the index and the timers a run
 // costs at most 160 bytes (docs/benchmarks.md).
 struct RunRecord {
   Uid uid{};
   std::uint64_t resource_version{0};
-  std::uint64_t heartbeat{0};      // hash of lastHeartbeatAt's text; 0 without one
-  Silence since{};                 // Subject::since
-  ServerTime started_at{};         // Subject::started_at; of a Pending run its creation
-  Mono timer{Mono::max()};         // when it is judged next; max: not until something changes
-  std::unique_ptr<char[]> name{};  // NUL-terminated
-  std::uint32_t generation{0};     // low 32 bits: only compared
+  std::uint64_t heartbeat{0};   // hash of lastHeartbeatAt's text; 0 without one
+  Silence since{};              // Subject::since
+  ServerTime started_at{};      // Subject::started_at; of a Pending run its creation
+  Mono timer{Mono::max()};      // when it is judged next; max: not until something changes
+  const char* name{nullptr};    // of the Store's pool
+  std::uint32_t generation{0};  // low 32 bits: only compared
   PolicyId policy{0};
   NamespaceId name_space{0};
   Phase phase{Phase::kPending};
@@ -108,6 +109,7 @@ class Store {
   void Grow();
 
   std::vector<std::unique_ptr<RunRecord[]>> blocks_;
+  NamePool names_;
   std::vector<Slot> index_;  // open addressing, linear probing; a power of two
   std::vector<Slot> free_;
   Slot used_{0};

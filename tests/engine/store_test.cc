@@ -39,7 +39,7 @@ TEST(StoreTest, KeepsTheNameItself) {
   std::string name(253, 'x');
   const Slot slot = store.Insert(Number(1), std::string_view(name).substr(0, 200));
   name.assign(253, 'y');
-  EXPECT_STREQ(store.At(slot).name.get(), std::string(200, 'x').c_str());
+  EXPECT_STREQ(store.At(slot).name, std::string(200, 'x').c_str());
 }
 
 TEST(StoreTest, AnErasedRunIsForgotten) {
@@ -80,7 +80,7 @@ TEST(StoreTest, SlotsAndRecordsStayWhereTheyAreWhileItGrows) {
     const auto& [slot, record] = places[n - 1];
     ASSERT_EQ(store.Find(Number(n)), slot);
     ASSERT_EQ(&store.At(slot), record);
-    ASSERT_EQ(NameOf(n), record->name.get());
+    ASSERT_EQ(NameOf(n), record->name);
   }
 }
 
@@ -135,7 +135,7 @@ void CheckAgainst(const Store& store, const Model& model, std::uint64_t uids) {
     ASSERT_EQ(slot, found == model.end() ? kNoSlot : found->second) << n;
     if (slot == kNoSlot) continue;
     ASSERT_TRUE(store.Holds(slot, Number(n)));
-    ASSERT_EQ(NameOf(n), store.At(slot).name.get());
+    ASSERT_EQ(NameOf(n), store.At(slot).name);
   }
   std::size_t visits = 0;
   store.ForEach([&](Slot slot, const RunRecord& record) {

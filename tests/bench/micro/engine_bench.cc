@@ -90,7 +90,6 @@ BENCHMARK(StepHeartbeats)->Arg(1'000)->Arg(100'000)->Arg(1'000'000);
 void LookAgain(benchmark::State& state) {
   LoadedEngine engine(static_cast<std::uint32_t>(state.range(0)));
   const std::int64_t runs = engine.Runs();
-  EventDecoder decoder;
   const auto beat_all = [&] {
     for (std::uint32_t run = 0; run < engine.Runs(); ++run) engine.Beat(run);
   };
