@@ -18,6 +18,7 @@ import micro
 import report
 import scenarios
 from measure import compare_idle, play
+from profiler import Profiler
 from subjects import BenchError
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -50,6 +51,8 @@ def arguments():
     parser.add_argument("--bin", type=pathlib.Path, default=ROOT / "build/release/bin", help="folder of the programs")
     parser.add_argument("--scenario", action="append", metavar="NAME", help="only this one; may be given several times")
     parser.add_argument("--full", action="store_true", help="also the scenarios that take long")
+    parser.add_argument("--profile", action="store_true",
+                        help="also say in which parts of the program the CPU goes (needs perf; figures are higher with it)")
     parser.add_argument("--quick", action="store_true", help="short windows: a look, not a measurement")
     parser.add_argument("--list", action="store_true", help="print the scenarios and exit")
     parser.add_argument("--compare", type=pathlib.Path, metavar="OLD.json", help="print ratios to older results")
@@ -64,7 +67,10 @@ def play_all(wanted, options):
     for scenario in wanted:
         print(f"== {scenario.name}: {scenario.story}", flush=True)
         try:
-            played[scenario.name] = play(scenario, options.bin)
+            profiler = Profiler() if options.profile else None
+            played[scenario.name] = play(scenario, options.bin, profiler)
+            if profiler and profiler.shares:
+                print("   CPU: " + ", ".join(f"{part} {share} %" for part, share in profiler.shares.items()), flush=True)
         except BenchError as error:
             played[scenario.name] = {"runs": scenario.all_runs, "faults": [str(error)]}
         for fault in played[scenario.name]["faults"]:

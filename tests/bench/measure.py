@@ -57,9 +57,10 @@ def _window(scenario, controller, server):
     time.sleep(scenario.warm_seconds)
     before, resident = _Moment(controller, server), []
     ends = time.monotonic() + scenario.window_seconds
-    while (left := ends - time.monotonic()) > 0:
-        resident.append((time.monotonic(), controller.memory()["resident_mib"]))
-        time.sleep(min(1, left))
+    with controller.sampled():
+        while (left := ends - time.monotonic()) > 0:
+            resident.append((time.monotonic(), controller.memory()["resident_mib"]))
+            time.sleep(min(1, left))
     after = _Moment(controller, server)
     seconds, cpu = after.since(before, "monotonic_seconds"), after.cpu - before.cpu
     beats = after.since(before, "heartbeats")
@@ -103,7 +104,8 @@ def _storm(scenario, controller, server):
     quiet = _Moment(controller, server)
     time.sleep(quiet_seconds / 2)
     before = _Moment(controller, server)
-    _await_report(server, lambda report: report["silent_now"] == 0, _STORM_SECONDS_MAX)
+    with controller.sampled():
+        _await_report(server, lambda report: report["silent_now"] == 0, _STORM_SECONDS_MAX)
     after = _Moment(controller, server)
     quiet_cpu_per_s = (before.cpu - quiet.cpu) / before.since(quiet, "monotonic_seconds")
     seconds, reaps = after.since(before, "monotonic_seconds"), after.since(before, "verdicts")
@@ -182,8 +184,9 @@ def _figures(scenario, controller, server):
     return figures | controller.memory()
 
 
-def play(scenario, bin_folder):
-    """The figures of one scenario, with `faults`: what the controller did wrong."""
+def play(scenario, bin_folder, profiler=None):
+    """The figures of one scenario, with `faults`: what the controller did wrong. A profiler has looked at the window in
+    which CPU was measured, or at the storm."""
     with tempfile.TemporaryDirectory(prefix="jobrun-bench-") as name:
         folder = pathlib.Path(name)
         load_before = os.getloadavg()[0]
@@ -191,7 +194,7 @@ def play(scenario, bin_folder):
         controller = None
         try:
             command = controller_command(bin_folder / "jobrun-controller", server.kubeconfig, folder, scenario.elects)
-            controller = Client(command, folder)
+            controller = Client(command, folder, profiler)
             figures = _figures(scenario, controller, server)
             report = server.report()
             code = controller.stop()

@@ -1,5 +1,6 @@
 """A load server and a controller as processes, and what the kernel says about them."""
 
+import contextlib
 import datetime
 import json
 import os
@@ -82,7 +83,8 @@ class LoadServer:
 class Client:
     """A program that watches the load server, and what the kernel says about it."""
 
-    def __init__(self, command, folder):
+    def __init__(self, command, folder, profiler=None):
+        self._profiler = profiler
         self._log = folder / "client.log"
         with open(self._log, "wb") as log:
             self.started_at = time.time()
@@ -119,6 +121,10 @@ class Client:
         kibibytes = dict(re.findall(r"^(\w+):\s+(\d+) kB", status, re.MULTILINE))
         return {name: round(int(kibibytes[key]) / 1024, 2)
                 for name, key in [("resident_mib", "VmRSS"), ("anonymous_mib", "RssAnon"), ("peak_mib", "VmHWM")]}
+
+    def sampled(self):
+        """A context in which it is looked where the CPU goes, if that was asked for."""
+        return self._profiler.watching(self._process.pid) if self._profiler else contextlib.nullcontext()
 
     def stop(self):
         self._process.terminate()
