@@ -85,8 +85,9 @@ class StampReader {
 
 // `field`: its name in a set of fields, e.g. "f:phase".
 std::optional<ServerTime> LatestStamp(std::string_view managed_fields, std::string_view field) {
-  std::string buffer;
-  ondemand::parser parser;
+  // Kept: of a first list each run is asked, and making a parser costs more than using it.
+  thread_local std::string buffer;
+  thread_local ondemand::parser parser;
   ondemand::document document;
   ondemand::array entries;
   StampReader reader(field);
@@ -94,6 +95,7 @@ std::optional<ServerTime> LatestStamp(std::string_view managed_fields, std::stri
       json::OpenArray(parser, json::CopyPadded(buffer, managed_fields), document, entries) &&
       json::EachElement(entries, [&](ondemand::value& entry) { return reader.ReadEntry(entry); }) &&
       json::AtEnd(document);
+  json::Shrink(parser);
   return sound ? reader.latest : std::nullopt;
 }
 
