@@ -132,20 +132,20 @@ def _settle(scenario, server):
     _await_report(server, lambda report: report["heartbeats"] >= beats and report["silent_now"] == 0, seconds)
 
 
-def _faults(scenario, report, figures):
+def faults(scenario, report, figures):
     """What is wrong with the controller's behaviour, in words."""
-    faults = [*_wrong_verdicts(scenario, report), *(_starved(report) if scenario.elects else [])]
+    found = [*_wrong_verdicts(scenario, report), *(_starved(report) if scenario.elects else [])]
     if report["watches"] + report["lists"] == 0:
-        faults.append("it never listed")
+        found.append("it never listed")
     if report["unknown_requests"] > 0:
-        faults.append(f"{report['unknown_requests']} requests that no controller makes")
+        found.append(f"{report['unknown_requests']} requests that no controller makes")
     if report["writes_in_flight_max"] > IN_FLIGHT:
-        faults.append(f"{report['writes_in_flight_max']} writes under way together; {IN_FLIGHT} may be")
+        found.append(f"{report['writes_in_flight_max']} writes under way together; {IN_FLIGHT} may be")
     if figures.get("resident_growth_mib", 0) > _GROWTH_MIB_MAX:
-        faults.append(f"memory grew by {figures['resident_growth_mib']} MiB; {_GROWTH_MIB_MAX} may be")
+        found.append(f"memory grew by {figures['resident_growth_mib']} MiB; {_GROWTH_MIB_MAX} may be")
     if scenario.churn > 0 and report["completed"] == 0:
-        faults.append("no run completed")
-    return faults
+        found.append("no run completed")
+    return found
 
 
 def _wrong_verdicts(scenario, report):
@@ -204,15 +204,15 @@ def play(scenario, bin_folder, profiler=None):
             if controller is not None:
                 controller.kill()
             raise
-        faults = _faults(scenario, report, figures)
+        wrong = faults(scenario, report, figures)
         if code != 0:
-            faults.append(f"it ended with exit code {code}")
+            wrong.append(f"it ended with exit code {code}")
         if report_at_end is None:
-            faults.append("the load server did not end well")
+            wrong.append("the load server did not end well")
     if scenario.floor:
         figures["floor_us_per_heartbeat"] = floor_us_per_heartbeat(scenario, bin_folder)
         figures["times_the_floor"] = round(figures["cpu_us_per_heartbeat"] / figures["floor_us_per_heartbeat"], 2)
-    return figures | _told(scenario, report) | {"load_before": load_before, "faults": faults}
+    return figures | _told(scenario, report) | {"load_before": load_before, "faults": wrong}
 
 
 def _told(scenario, report):
