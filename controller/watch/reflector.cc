@@ -316,6 +316,11 @@ void Reflector::OnListRefused(const Response& response, Mono now) {
     Wait(Then::kList, std::nullopt, now);
     return;
   }
+  if (response.status == kHttpBadRequest && continue_token_.empty() && host_.AskOtherwise()) {
+    host_.OnListEnded(ListOutcome::kFailed);
+    watch_list_refused_ = false;  // it may have been refused for the same
+    return BeginSync(now);
+  }
   if (response.too_large) page_objects_ = std::max(kPageObjectsMin, page_objects_ / 4);
   Troubled("can't list", RefusalText(response), response.status);
   // The server keeps the place in the list for some minutes: a long list need not start from its

@@ -43,6 +43,9 @@ class ReflectorHost {
   // kAdded, kModified, kDeleted or kInvalid.
   virtual void OnEvent(const Event& event, bool initial) = 0;
 
+  // The server does not understand what the list is asked for. True: it is to be asked for
+  // otherwise, from now on.
+  [[nodiscard]] virtual bool AskOtherwise() { return false; }
   virtual void OnListEnded(ListOutcome outcome) = 0;
   // How long after a complete list, at least, everything is to be listed again: an API server may
   // have lost an event, or may have been given an old backup of its store. Nothing: never.

@@ -109,4 +109,12 @@ std::optional<ServerTime> ClaimStamp(std::string_view managed_fields) {
   return LatestStamp(managed_fields, "f:claimedAt");
 }
 
+std::optional<ServerTime> EndStamp(std::string_view managed_fields) {
+  return LatestStamp(managed_fields, "f:phase");
+}
+
+std::optional<ServerTime> LateBeatStamp(std::string_view managed_fields) {
+  return LatestStamp(managed_fields, "f:lateHeartbeatTime");
+}
+
 }  // namespace jobrun

@@ -24,4 +24,11 @@ namespace jobrun {
 // may have written other fields after the claim, heartbeats for example.
 [[nodiscard]] std::optional<ServerTime> ClaimStamp(std::string_view managed_fields);
 
+// The same for status.phase, which a run that is over does not change any more: it ended at that
+// time or before.
+[[nodiscard]] std::optional<ServerTime> EndStamp(std::string_view managed_fields);
+
+// The same for status.lateHeartbeatTime, which is set once.
+[[nodiscard]] std::optional<ServerTime> LateBeatStamp(std::string_view managed_fields);
+
 }  // namespace jobrun

@@ -19,6 +19,12 @@ struct WatchScope {
   Watched watched{Watched::kJobRuns};
 };
 
+// The fields of a JobRun that is active or still owes a retry: of one that is over, and settled,
+// they are others. What is absent is none of these.
+inline constexpr std::string_view kUnsettledFields =
+    "status.phase!=Succeeded,status.retry.state!=Created,status.retry.state!=NotDue,"
+    "status.retry.state!=Skipped,status.retry.state!=Blocked,status.retry.state!=Exhausted";
+
 struct ListOptions {
   int limit{500};
   std::string continue_token{};

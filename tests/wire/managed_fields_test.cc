@@ -212,5 +212,16 @@ TEST(ClaimStampTest, IsTheLatestOfThoseThatOwnTheClaim) {
   EXPECT_EQ(ClaimStamp(List({beat})), std::nullopt);
 }
 
+TEST(EndStampTest, IsThatOfWhoWroteThePhase) {
+  const Entry end{.time = "2026-11-22T01:00:00Z", .fields = R"("f:status":{"f:phase":{}})"};
+  const Entry late{.manager = "b",
+                   .time = "2026-11-22T02:00:00Z",
+                   .fields = R"("f:status":{"f:lateHeartbeatTime":{}})"};
+  EXPECT_EQ(EndStamp(List({end, late})), At("2026-11-22T01:00:00Z"));
+  EXPECT_EQ(LateBeatStamp(List({end, late})), At("2026-11-22T02:00:00Z"));
+  EXPECT_EQ(EndStamp(List({late})), std::nullopt);
+  EXPECT_EQ(LateBeatStamp(List({end})), std::nullopt);
+}
+
 }  // namespace
 }  // namespace jobrun
