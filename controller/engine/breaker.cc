@@ -120,7 +120,7 @@ void Breaker::Count() {
 }
 
 void Breaker::CountRun(const RunRecord& record) {
-  if (record.phase != Phase::kRunning || record.being_deleted) return;
+  if (record.phase != Phase::kRunning || record.being_deleted || record.departed) return;
   const Policy& policy = core_.PolicyOf(record);
   if (policy.reaping != Reaping::kEnabled || policy.held) return;
   if (policy.heartbeat_mode == HeartbeatMode::kIgnored) return;

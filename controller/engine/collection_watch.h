@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "controller/engine/core.h"
 #include "controller/watch/reflector.h"
@@ -49,6 +50,8 @@ class CollectionWatch : protected ReflectorHost {
 
   [[nodiscard]] Core& TheCore() const { return core_; }
   [[nodiscard]] const WatchScope& Scope() const { return scope_; }
+  // What the next list, and what watches after it, ask for.
+  void SelectFields(std::string fields) { scope_.field_selector = std::move(fields); }
   // Of the list that is under way or was the last: what a complete one did not have is gone.
   [[nodiscard]] std::uint16_t Epoch() const { return epoch_; }
 

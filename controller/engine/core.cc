@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "controller/wire/canary.h"
+
 namespace jobrun {
 namespace {
 
@@ -33,6 +35,10 @@ Silence Core::MarkOf(ServerTime stamp) const {
   if (shown <= from) return Mark();
   // A stamp may say anything.
   return now.silence - std::min<ServerTime::duration>(shown - from, kAgeMax);
+}
+
+bool Core::IsCanary(const ObservedRun& run) const {
+  return run.name_space == home && ::jobrun::IsCanary(run.lane, run.name);
 }
 
 bool Core::IsBeatenForByLease(const RunRecord& record) const {

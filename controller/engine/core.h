@@ -1,6 +1,7 @@
 // What the parts of the engine share: the records, the clocks, and where effects go.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <string>
@@ -17,6 +18,7 @@
 #include "controller/engine/store.h"
 #include "controller/engine/timers.h"
 #include "controller/engine/worker_lease.h"
+#include "controller/model/observed_run.h"
 #include "controller/verdict/decide.h"
 
 namespace jobrun {
@@ -76,6 +78,15 @@ struct Core {
   std::unordered_map<Uid, WorkerLease*, UidHash> leases{};    // of records with has_lease
   std::vector<bool> runs_synced{};                            // by scope: all runs there are known
   std::vector<bool> leases_synced{};  // by scope: all Leases there are known
+  std::vector<bool> runs_selected{};  // by scope: runs that are over, and settled, are not watched
+
+  [[nodiscard]] bool Selects() const {
+    return std::ranges::find(runs_selected, true) != runs_selected.end();
+  }
+  // Those of this installation's replicas, which are no work. Whatever else is of that lane is a
+  // run, so that nobody hides one in it by mistake; canaries of other installations say themselves
+  // that they are not reaped.
+  [[nodiscard]] bool IsCanary(const ObservedRun& run) const;
 
   // What is seen now for the first time is marked with this.
   [[nodiscard]] Silence Mark() const { return silence.Stamp(now.mono); }

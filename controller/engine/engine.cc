@@ -6,9 +6,11 @@
 #include "controller/engine/breaker.h"
 #include "controller/engine/canaries.h"
 #include "controller/engine/core.h"
+#include "controller/engine/departures.h"
 #include "controller/engine/elector.h"
 #include "controller/engine/executors.h"
 #include "controller/engine/explain.h"
+#include "controller/engine/finished_list.h"
 #include "controller/engine/intake.h"
 #include "controller/engine/leases.h"
 #include "controller/engine/outbox.h"
@@ -49,13 +51,15 @@ struct Engine::Impl {
         breaker(core),
         sight(core),
         reaper({core, intake, executors, leases, outbox, breaker, decoder}),
+        departures({core, intake, reaper, outbox, decoder}),
+        finished({core, intake, outbox, departures, decoder}, options.scopes),
         canaries({core, decoder}, options.replica, options.seed),
         elector(core, options.replica, options.settings.election) {
     for (WatchScope& scope : options.scopes) {
       const auto index = static_cast<std::uint8_t>(watches.size());
-      watches.push_back(std::make_unique<RunWatch>(RunWatch::Parts{core, intake, reaper, decoder},
-                                                   std::move(scope), index,
-                                                   options.seed + watches.size() + 1));
+      watches.push_back(
+          std::make_unique<RunWatch>(RunWatch::Parts{core, intake, reaper, departures, decoder},
+                                     std::move(scope), index, options.seed + watches.size() + 1));
     }
   }
 
@@ -68,6 +72,8 @@ struct Engine::Impl {
   Breaker breaker;
   Sight sight;
   Reaper reaper;
+  Departures departures;
+  FinishedList finished;
   Canaries canaries;
   Elector elector;
   std::vector<std::unique_ptr<RunWatch>> watches;
@@ -155,6 +161,8 @@ void Engine::Impl::Finish() {
     executors.Pump();
     reaper.Pump();
     outbox.Pump();
+    departures.Pump();
+    finished.Pump();
     last_sweep = core.now.mono;
     AskToWake();
   } else {
@@ -211,7 +219,7 @@ void Engine::Impl::JudgeDue() {
 void Engine::Impl::LookAt(Slot slot) {
   if (IsTerminal(core.store.At(slot).phase)) {
     outbox.Attend(slot);
-  } else {
+  } else if (!core.store.At(slot).departed) {
     executors.Look(slot);
     reaper.Judge(slot);
   }
@@ -233,6 +241,8 @@ void Engine::Impl::AskToWake() {
   sooner(core.timers.Next());
   sooner(reaper.NextWake());
   sooner(outbox.NextWake());
+  sooner(departures.NextWake());
+  sooner(finished.NextWake());
   sooner(executors.NextWake());
   sooner(canaries.NextWake());
   sooner(elector.NextWake());
@@ -272,6 +282,8 @@ void Engine::Impl::Take(const Response& response) {
     outbox.OnResponse(response);
     return;
   }
+  if (departures.Owns(response.id)) return departures.OnResponse(response);
+  if (finished.Owns(response.id)) return finished.OnResponse(response);
   if (canaries.Owns(response.id)) {
     canaries.OnResponse(response);
     if (canaries.IsHomeless() && !std::exchange(exited, true)) {
@@ -299,6 +311,8 @@ void Engine::Impl::Take(const ConfigLoaded& config) {
   reaper.OnSettings();
   outbox.OnSettings();
   canaries.OnSettings();
+  finished.OnSettings();
+  for (const auto& watch : watches) watch->OnSettings();
   if (executors.OnSettings() || sources_changed) {
     for (const auto& watch : watches) watch->Machine().Resync(core.now.mono);
   }
@@ -324,6 +338,7 @@ void Engine::Impl::Take(const StopAsked&) {
   asked_wake.reset();
   reaper.Stop();
   outbox.Stop();
+  finished.Stop();
   executors.Stop();
   leases.Stop();
   canaries.Stop();

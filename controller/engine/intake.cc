@@ -266,7 +266,11 @@ void Intake::DropDetails(RunRecord& record) {
 void Intake::NoteDispute(RunRecord& record, const ObservedRun& run, bool is_new) {
   if (run.late_heartbeat.empty() || record.disputed) return;
   record.disputed = true;
-  if (is_new || !core_.leading) return;
+  if (!is_new && core_.leading) CountDispute(record, run);
+}
+
+void Intake::CountDispute(const RunRecord& record, const ObservedRun& run) {
+  if (!disputed_.Add(run.uid)) return;
   core_.CountOne(Metric::kDisputed, core_.LabelOf(record), 0);
   AnnounceDispute(core_, record, run);
   core_.Emit(LogLine{LogLevel::kWarn,

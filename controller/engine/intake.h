@@ -7,6 +7,7 @@
 #include <unordered_set>
 
 #include "controller/engine/core.h"
+#include "controller/engine/recent_uids.h"
 #include "controller/wire/event_decoder.h"
 
 namespace jobrun {
@@ -36,6 +37,9 @@ class Intake {
   // Drops the record.
   void Forget(Slot slot);
 
+  // The run was heard of after its end: counted once while it is remembered.
+  void CountDispute(const RunRecord& record, const ObservedRun& run);
+
   // An object that can't be decoded: counted, and reported once.
   void Invalid(const ObservedRun& run, std::string_view why);
 
@@ -62,6 +66,7 @@ class Intake {
 
   Core& core_;
   EventDecoder& decoder_;
+  RecentUids disputed_;
   std::unordered_set<std::uint64_t> reported_;        // hashes of names, at most kReportedMax
   std::unordered_set<std::uint64_t> reported_lanes_;  // the same
 };

@@ -93,7 +93,8 @@ struct Snapshot {
   Nanos longest_running{};  // and the one that has taken longest
   SkewCounts worker_clock_skew{};
   bool synced{false};
-  bool leading{true};  // it may write
+  bool leading{true};   // it may write
+  bool selects{false};  // runs that are over, and settled, are not watched: they are not counted
   bool silence_clock_stopped{false};
   bool breaker_open_for_all{false};
   Mono taken_at{};

@@ -6,6 +6,7 @@
 #include "controller/base/rfc3339.h"
 #include "controller/engine/announce.h"
 #include "controller/engine/answers.h"
+#include "controller/wire/managed_fields.h"
 #include "controller/wire/targets.h"
 
 namespace jobrun {
@@ -79,16 +80,42 @@ std::optional<Outbox::Item> Outbox::WorkLeft(const RunRecord& record,
     return Item{.work = Work::kCreate, .from = not_before.value_or(ServerTime::min())};
   }
   if (!core_.PolicyOf(record).ttl) return std::nullopt;
-  // Unknown as long as the clock is: it is read again then.
+  return Item{.work = Work::kDelete, .from = EndOf(run), .created_by = CreatedBy(run)};
+}
+
+// Unknown as long as the clock is: it is read again then. A worker that wrote no time of
+// completion, or one to come: it counts from when the API server took the end, or from the first
+// sight.
+ServerTime Outbox::EndOf(const ObservedRun& run) const {
   const ServerInterval& server = core_.now.server;
-  const bool is_successor = !run.retry_of_uid.empty();
-  Item left{.work = Work::kDelete};
-  if (is_successor) left.created_by = run.created + kCreationMax;
-  if (!server.Known()) return left;
-  // A worker that wrote no time of completion, or one to come: it counts from the first sight.
-  const ServerTime told = ParseRfc3339(run.completion_time).value_or(server.latest);
-  left.from = std::max(std::min(told, server.latest), run.created);
-  return left;
+  if (!server.Known()) return ServerTime::min();
+  std::optional<ServerTime> told = ParseRfc3339(run.completion_time);
+  if (!told || *told > server.latest) told = EndStamp(run.managed_fields);
+  return std::max(std::min(told.value_or(server.latest), server.latest), run.created);
+}
+
+ServerTime Outbox::CreatedBy(const ObservedRun& run) {
+  return run.retry_of_uid.empty() ? ServerTime::min() : run.created + kCreationMax;
+}
+
+std::optional<ServerTime> Outbox::DeletedAt(const Policy& policy, const ObservedRun& run) const {
+  if (!policy.ttl || policy.reaping != Reaping::kEnabled || policy.held) return std::nullopt;
+  return std::max<ServerTime>(EndOf(run) + *policy.ttl, CreatedBy(run));
+}
+
+bool Outbox::DeletesWithin(const RunRecord& record, Seconds time) const {
+  const std::optional<Seconds>& ttl = core_.PolicyOf(record).ttl;
+  return Allowed(record) && ttl && *ttl <= time;
+}
+
+bool Outbox::AwaitsOutcome(Uid uid) const {
+  const auto found = items_.find(uid);
+  return found != items_.end() && (found->second.lost || found->second.writing);
+}
+
+bool Outbox::IsWriting(Uid uid) const {
+  const auto found = items_.find(uid);
+  return found != items_.end() && found->second.writing;
 }
 
 std::optional<ServerTime> Outbox::DueAt(const Item& item) const {

@@ -45,6 +45,16 @@ class Outbox {
   // Looks again: its timer fired, or the policies were resolved anew.
   void Attend(Slot slot);
   void Forget(Uid uid);
+  [[nodiscard]] bool Has(Uid uid) const { return items_.contains(uid); }
+  // Whether the end of its retry was sent and the outcome is not known; whether an answer is to
+  // come.
+  [[nodiscard]] bool AwaitsOutcome(Uid uid) const;
+  [[nodiscard]] bool IsWriting(Uid uid) const;
+  // When the run is to be deleted; nothing: never, as things are.
+  [[nodiscard]] std::optional<ServerTime> DeletedAt(const Policy& policy,
+                                                    const ObservedRun& run) const;
+  // Whether it is this controller that deletes the run, and so soon after its end.
+  [[nodiscard]] bool DeletesWithin(const RunRecord& record, Seconds time) const;
   // A retry that was settled together with the verdict; `run` has its state.
   void CountSettled(const RunRecord& record, const ObservedRun& run);
 
@@ -109,6 +119,9 @@ class Outbox {
   };
 
   [[nodiscard]] std::optional<Item> WorkLeft(const RunRecord& record, const ObservedRun& run) const;
+  [[nodiscard]] ServerTime EndOf(const ObservedRun& run) const;
+  // When a creation of it can't be under way any more.
+  [[nodiscard]] static ServerTime CreatedBy(const ObservedRun& run);
   // Nothing: never, as things are.
   [[nodiscard]] std::optional<ServerTime> DueAt(const Item& item) const;
   [[nodiscard]] bool Allowed(const RunRecord& record) const;

@@ -40,7 +40,9 @@ void Outbox::OnResponse(const Response& response) {
                            flight.step == Step::kCreate || flight.step == Step::kDeleteTwin ||
                            flight.step == Step::kReadOrigin;
   const RunRecord& record = core_.store.At(item.slot);
-  const bool as_read = record.resource_version == item.version && Allowed(record);
+  // Of what its watch tells of no more, only a fresh read says whether a retry is owed.
+  const bool owes = !record.departed || item.work == Work::kDelete;
+  const bool as_read = record.resource_version == item.version && Allowed(record) && owes;
   if (writes_next && !as_read) return Finish(flight.uid);
   switch (flight.step) {
     case Step::kReadParent:

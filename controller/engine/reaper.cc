@@ -71,7 +71,7 @@ bool Reaper::KnowsTheOthers(const RunRecord& record, Reason reason) const {
 
 void Reaper::Judge(Slot slot) {
   RunRecord& record = core_.store.At(slot);
-  if (record.queued || record.busy) return;
+  if (record.queued || record.busy || record.departed) return;
   const Subject run = core_.SubjectOf(record);
   const Decision decision = Decide(run, core_.now);
   if (const auto* reap = std::get_if<Reap>(&decision)) {
@@ -106,7 +106,7 @@ bool Reaper::WantsVisit(Slot slot) const {
   const RunRecord& record = core_.store.At(slot);
   const Policy& policy = core_.PolicyOf(record);
   return core_.leading && record.phase == Phase::kRunning && !record.being_deleted &&
-         policy.reaping == Reaping::kEnabled && !policy.held &&
+         !record.departed && policy.reaping == Reaping::kEnabled && !policy.held &&
          (WantsStart(record) || executors_.WantsRecord(record)) &&
          core_.settings.rate_limit.visits_per_second > 0;
 }
@@ -302,6 +302,7 @@ void Reaper::WriteVerdict(Slot slot, Reason reason, std::string_view foreign_con
                           const Grounds* grounds) {
   const RunRecord& record = core_.store.At(slot);
   const std::string id = verdicts_.NewId();
+  core_.store.At(slot).verdict_sent = true;
   const std::string message = VerdictMessage(core_.SubjectOf(record), reason);
   const ServerInterval& server = core_.now.server;
   std::optional<DecidedRetry> retry;

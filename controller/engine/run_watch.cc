@@ -3,8 +3,6 @@
 #include <string>
 #include <utility>
 
-#include "controller/wire/canary.h"
-
 namespace jobrun {
 namespace {
 
@@ -21,8 +19,40 @@ RunWatch::RunWatch(Parts parts, WatchScope scope, std::uint8_t index, std::uint6
           seed),
       intake_(parts.intake),
       reaper_(parts.reaper),
-      index_(index) {
+      departures_(parts.departures),
+      index_(index),
+      fields_(Scope().field_selector) {
   TheCore().runs_synced.resize(index + std::size_t{1});
+  TheCore().runs_selected.resize(index + std::size_t{1});
+  Select(!TheCore().settings.watch.finished);
+}
+
+void RunWatch::Select(bool selects) {
+  TheCore().runs_selected[index_] = selects;
+  std::string fields = fields_;
+  if (selects) fields.append(fields.empty() ? "" : ",").append(kUnsettledFields);
+  SelectFields(std::move(fields));
+}
+
+void RunWatch::OnSettings() {
+  const bool selects = !TheCore().settings.watch.finished && !refused_;
+  if (selects == Selects()) return;
+  Select(selects);
+  Machine().Resync(TheCore().now.mono);
+}
+
+// An older server, or the definition of JobRuns of an older version: it is tried again when the
+// process starts anew, by when somebody may have mended it.
+bool RunWatch::AskOtherwise() {
+  if (!Selects()) return false;
+  refused_ = true;
+  Select(false);
+  TheCore().Emit(LogLine{LogLevel::kWarn,
+                         "the API server can't select runs by status.phase and "
+                         "status.retry.state: also those that are over are watched, which costs "
+                         "memory; is crds/jobruns.yaml up to date?",
+                         {}});
+  return true;
 }
 
 void RunWatch::OnEvents(const StreamEvents& events) {
@@ -87,22 +117,15 @@ std::optional<Nanos> RunWatch::ListAgainAfter() const {
 void RunWatch::OnReplaced() {
   went_back_ = ForgetUndone();
   TheCore().store.ForEach([this](Slot slot, const RunRecord& record) {
-    if (record.scope == index_ && record.epoch != Epoch()) reaper_.Forget(slot);
+    if (record.scope == index_ && record.epoch != Epoch()) OnGone(slot);
   });
   if (TheCore().runs_synced[index_]) return;
   TheCore().runs_synced[index_] = true;
   reaper_.OnRunsKnown(index_);
 }
 
-// Those of this installation's replicas, which are no work. Whatever else is of that lane is a
-// run, so that nobody hides one in it by mistake; canaries of other installations say themselves
-// that they are not reaped.
-bool RunWatch::IsCanary(const ObservedRun& run) const {
-  return run.name_space == TheCore().home && ::jobrun::IsCanary(run.lane, run.name);
-}
-
 void RunWatch::OnEvent(const Event& event, bool initial) {
-  if (IsCanary(event.run)) return;
+  if (TheCore().IsCanary(event.run)) return;
   ++events_by_type_[static_cast<std::size_t>(event.type)];
   if (event.type == EventType::kInvalid) {
     intake_.Invalid(event.run, event.message);
@@ -114,8 +137,20 @@ void RunWatch::OnEvent(const Event& event, bool initial) {
   }
   if (IsOfThePast(event, initial)) return;
   if (initial) NoteUndone(event.run);
+  const Slot returned = ComesBack(event.run.uid);
   const Source source = initial ? Source::kList : Source::kWatch;
   reaper_.OnSeen(intake_.Observe(event.run, source, index_, Epoch()), event.run);
+  if (returned == kNoSlot || !TheCore().store.Holds(returned, event.run.uid)) return;
+  if (!IsTerminal(TheCore().store.At(returned).phase)) reaper_.Judge(returned);
+}
+
+// Of a run that had left the watch: while it was away nobody looked at it.
+Slot RunWatch::ComesBack(const Uid& uid) {
+  if (departures_.Size() == 0) return kNoSlot;  // as good as always
+  const Slot slot = TheCore().store.Find(uid);
+  if (slot == kNoSlot || !TheCore().store.At(slot).departed) return kNoSlot;
+  TheCore().store.At(slot).departed = false;
+  return slot;
 }
 
 // Told again, or too late, of a run that is gone.
@@ -132,8 +167,22 @@ void RunWatch::OnDeleted(const Event& event) {
   Store& store = TheCore().store;
   const Slot slot = store.Find(event.run.uid);
   if (slot == kNoSlot) return;
-  reaper_.OnSeen(intake_.Observe(event.run, Source::kWatch, index_, Epoch()), event.run);
-  if (store.Holds(slot, event.run.uid)) reaper_.Forget(slot);
+  // With a selection it may be the state before the one that left it, in the version of that one:
+  // nothing may be judged by the two. Only a verdict that it shows stands.
+  const bool shows =
+      !Selects() || (IsTerminal(event.run.phase) && !IsTerminal(store.At(slot).phase));
+  if (shows) {
+    reaper_.OnSeen(intake_.Observe(event.run, Source::kWatch, index_, Epoch()), event.run);
+  }
+  if (store.Holds(slot, event.run.uid)) OnGone(slot);
+}
+
+void RunWatch::OnGone(Slot slot) {
+  if (Selects()) {
+    departures_.Leave(slot);
+  } else {
+    reaper_.Forget(slot);
+  }
 }
 
 void RunWatch::OnListEnded(ListOutcome outcome) {

@@ -61,6 +61,9 @@ struct CanarySettings {
 
 struct RunWatchSettings {
   Seconds relist{600};  // between two complete lists, at least
+  // Also the runs that are over and owe nothing any more. Without them the server must be able to
+  // select (finished_list.h).
+  bool finished{true};
 };
 
 // client-go's, with its defaults.

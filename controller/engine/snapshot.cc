@@ -10,7 +10,7 @@ namespace {
 void TakeOldest(const Core& core, const RunRecord& record, Snapshot& snapshot) {
   const bool waits = record.phase == Phase::kPending && !record.being_deleted;
   const bool beats = record.phase == Phase::kRunning && record.has_beaten;
-  if (!waits && !beats) return;
+  if (record.departed || (!waits && !beats)) return;
   Snapshot::LaneGauges& lane = snapshot.lanes[core.LabelOf(record)];
   if (waits) {
     lane.oldest_pending =
@@ -44,6 +44,7 @@ Snapshot SnapshotOf(const Core& core) {
   snapshot.policies = core.policies.Size();
   snapshot.timers = core.timers.Size();
   snapshot.leading = core.leading;
+  snapshot.selects = core.Selects();
   snapshot.silence_clock_stopped = core.silence.Stopped();
   snapshot.taken_at = core.now.mono;
   return snapshot;

@@ -51,6 +51,8 @@ struct RunRecord {
   bool lease_known : 1 {false};   // where heartbeats come by Lease: its claimedBy was looked at
   bool has_lease : 1 {false};     // Core::leases holds the one by which its worker beats
   bool disputed : 1 {false};      // its worker was heard of after its end
+  bool verdict_sent : 1 {false};  // a verdict of this process, which may have committed
+  bool departed : 1 {false};      // its watch tells of it no more (departures.h)
 };
 static_assert(sizeof(RunRecord) <= 88);
 

@@ -43,6 +43,7 @@ struct RunText {
   std::string conditions;   // the list's content
   std::string stamp;        // when the API server noted the heartbeat
   std::string claim_stamp;  // when it noted the claim
+  std::string late_stamp;   // when it noted the sign of life after the end
   bool deleting = false;
 
   RunText& Spec(std::string fields) {
@@ -113,6 +114,7 @@ struct RunText {
                       std::to_string(generation) + R"(,"creationTimestamp":")" + created + "\"";
     if (deleting) out += R"(,"deletionTimestamp":"2026-11-22T12:00:00Z")";
     if (!stamp.empty()) out += Noted("f:lastHeartbeatAt", stamp);
+    if (!late_stamp.empty()) out += Noted("f:lateHeartbeatTime", late_stamp);
     if (!claim_stamp.empty()) out += Noted("f:claimedAt", claim_stamp);
     out += R"(},"spec":{"lane":")" + lane + "\"" + spec + "}";
     if (phase.empty()) return out + "}";
