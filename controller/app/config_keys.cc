@@ -243,6 +243,15 @@ Key LeaderElectionKeys(LeaderElection& into) {
   return section;
 }
 
+Key WatchKeys(RunWatchSettings& into) {
+  return Section(
+      "watch",
+      {WholeSeconds("relistSeconds", 10, 86400, into.relist),
+       Key{.name = "finished", .kind = ValueKind::kSwitch, .take = [&into](const Value& value) {
+             into.finished = value.whole != 0;
+           }}});
+}
+
 }  // namespace
 
 Key FileKeys(Settings& settings) {
@@ -255,8 +264,7 @@ Key FileKeys(Settings& settings) {
        ThresholdKeys("defaults", settings.defaults), RateLimitKeys(settings.rate_limit),
        GraceKeys(settings.grace), BreakerKeys(settings.breaker), ExecutorKeys(settings.executors),
        Section("canary", {WholeSeconds("periodSeconds", 1, 60, settings.canary.period)}),
-       Section("watch", {WholeSeconds("relistSeconds", 10, 86400, settings.watch.relist)}),
-       LeaderElectionKeys(settings.election)});
+       WatchKeys(settings.watch), LeaderElectionKeys(settings.election)});
 }
 
 Key LaneKeys(Lane& lane) {

@@ -42,6 +42,7 @@ enum class MetricId : std::uint8_t {
   kRequests,
   kRequestDuration,
   kRuns,
+  kFinishedWatched,
   kOldestHeartbeat,
   kOldestPending,
   kSilenceClockStopped,
@@ -64,7 +65,7 @@ enum class MetricId : std::uint8_t {
   kProcessOpenFds,
   kProcessMaxFds,
 };
-inline constexpr std::size_t kMetricIdCount = 49;
+inline constexpr std::size_t kMetricIdCount = 50;
 
 enum class SeriesKind : std::uint8_t { kCounter, kGauge, kHistogram };
 

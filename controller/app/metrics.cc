@@ -66,6 +66,8 @@ MetricFamily RunsFamily(const Snapshot& snapshot) {
   std::vector<ClientMetric> metrics;
   for (const auto& [lane, runs] : lanes) {
     for (std::size_t i = 0; i < kPhaseCount; ++i) {
+      // Nobody knows how many there are: no number is better than a wrong one.
+      if (snapshot.selects && IsTerminal(static_cast<Phase>(i))) continue;
       metrics.push_back(GaugeOf({{"lane", lane}, {"phase", std::string(kPhaseNames[i])}},
                                 static_cast<double>(runs[i])));
     }
@@ -349,6 +351,7 @@ std::string Metrics::Render(const Gauges& gauges) const {
     families.push_back(FamilyOf(id, {GaugeOf({}, value)}));
   };
   families.push_back(RunsFamily(gauges.snapshot));
+  single(MetricId::kFinishedWatched, gauges.snapshot.selects ? 0 : 1);
   families.push_back(OldestHeartbeatFamily(gauges));
   families.push_back(OldestPendingFamily(gauges.snapshot));
   families.push_back(HeartbeatGapFamily(gauges.snapshot));

@@ -128,6 +128,16 @@ TEST(MetricsTest, WhateverTheEngineCountsIsShown) {
   }
 }
 
+TEST(MetricsTest, RunsThatAreNotWatchedAreNotCounted) {
+  Metrics metrics({"1", "h"});
+  Gauges gauges = SampleGauges();
+  gauges.snapshot.selects = true;
+  const std::string text = metrics.Render(gauges);
+  EXPECT_THAT(text, HasSubstr("jobrun_runs{lane=\"other\",phase=\"Pending\"} 7\n"));
+  EXPECT_EQ(text.find("phase=\"Succeeded\""), std::string::npos);
+  EXPECT_THAT(text, HasSubstr("jobrun_finished_runs_watched 0\n"));
+}
+
 TEST(MetricsTest, NoSeriesStandsTwice) {
   Metrics metrics({"1", "h"});
   // A lane may be called like the label of all that are not configured.
