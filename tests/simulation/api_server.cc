@@ -35,34 +35,47 @@ std::string_view TakeSegment(std::string_view& path) {
   return segment;
 }
 
-struct Selector {
-  std::string lane{};
-  std::string key{};
-  bool active{false};
-};
-
-// "spec.lane=x", or "spec.concurrencyKey=k,status.phase!=Succeeded,…".
+// "spec.lane=x", "spec.concurrencyKey=k", "status.phase!=Succeeded", "status.retry.state!=Created",
+// and what these make together.
 Selector SelectorIn(const std::string& text) {
-  Selector selector;
   constexpr std::string_view kLane = "spec.lane=";
   constexpr std::string_view kKey = "spec.concurrencyKey=";
-  if (text.starts_with(kLane)) selector.lane = text.substr(kLane.size());
-  if (!text.starts_with(kKey)) return selector;
-  for (std::size_t at = kKey.size(); at < text.size() && text[at] != ','; ++at) {
+  constexpr std::string_view kPhase = "status.phase!=";
+  constexpr std::string_view kRetry = "status.retry.state!=";
+  Selector selector;
+  std::string term;
+  const auto take = [&] {
+    if (term.starts_with(kLane)) selector.lane = term.substr(kLane.size());
+    if (term.starts_with(kKey)) selector.key = term.substr(kKey.size());
+    if (term.starts_with(kPhase)) selector.phases_not.push_back(term.substr(kPhase.size()));
+    if (term.starts_with(kRetry)) selector.retries_not.push_back(term.substr(kRetry.size()));
+    term.clear();
+  };
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (text[at] == ',') {
+      take();
+      continue;
+    }
     if (text[at] == '\\') ++at;
-    selector.key += text[at];
+    term += text[at];
   }
-  selector.active = true;
+  take();
   return selector;
 }
 
-bool Selects(const Selector& selector, const Object& object) {
-  if (!selector.lane.empty() && object.Spec("lane") != selector.lane) return false;
-  if (!selector.key.empty() && object.Spec("concurrencyKey") != selector.key) return false;
-  return !selector.active || !object.IsOver();
-}
-
 }  // namespace
+
+bool Selector::Selects(const Object& object) const {
+  if (!lane.empty() && object.Spec("lane") != lane) return false;
+  if (!key.empty() && object.Spec("concurrencyKey") != key) return false;
+  if (!phases_not.empty() && std::ranges::find(phases_not, object.Phase()) != phases_not.end()) {
+    return false;
+  }
+  const auto retry = object.status.find("retry");
+  if (retries_not.empty() || retry == object.status.end()) return true;
+  const std::string state = MemberText(retry->second, "state");
+  return std::ranges::find(retries_not, Unquoted(state)) == retries_not.end();
+}
 
 std::string Parameter(std::string_view query, std::string_view name) {
   while (!query.empty()) {
@@ -152,9 +165,10 @@ Reply ApiServer::List(const Place& place) {
     pages = known->second;
   } else {
     const Selector selector = SelectorIn(Parameter(place.query, "fieldSelector"));
+    if (!selects_ && !selector.retries_not.empty()) return CantSelect();
     for (const auto& [key, object] : All(place.kind)) {
       const bool here = place.name_space.empty() || place.name_space == object->name_space;
-      if (here && Selects(selector, *object)) pages.left.push_back(object);
+      if (here && selector.Selects(*object)) pages.left.push_back(object);
     }
   }
   const bool paged = !Parameter(place.query, "limit").empty();
@@ -181,16 +195,18 @@ std::optional<WatchCursor> ApiServer::OpenWatch(std::string_view target, Reply& 
     return std::nullopt;
   }
   WatchCursor cursor{.kind = place->kind, .name_space = std::string(place->name_space)};
-  cursor.lane = SelectorIn(Parameter(place->query, "fieldSelector")).lane;
+  cursor.selector = SelectorIn(Parameter(place->query, "fieldSelector"));
+  if (!selects_ && !cursor.selector.retries_not.empty()) {
+    refusal = CantSelect();
+    return std::nullopt;
+  }
   cursor.timeout = std::chrono::seconds(
       std::strtoll(Parameter(place->query, "timeoutSeconds").c_str(), nullptr, 10));
   cursor.version = version_;
   if (Parameter(place->query, "sendInitialEvents") == "true") {
     for (const auto& [key, object] : All(place->kind)) {
       const bool here = cursor.name_space.empty() || cursor.name_space == object->name_space;
-      if (here && (cursor.lane.empty() || object->Spec("lane") == cursor.lane)) {
-        cursor.initial.push_back(object);
-      }
+      if (here && cursor.selector.Selects(*object)) cursor.initial.push_back(object);
     }
     cursor.marks_end = true;
     return cursor;
@@ -210,10 +226,32 @@ const Change* ApiServer::NextChange(WatchCursor& cursor, Nanos until) {
     const Object& object = *at->object;
     if (object.kind != cursor.kind) continue;
     if (!cursor.name_space.empty() && object.name_space != cursor.name_space) continue;
-    if (!cursor.lane.empty() && object.Spec("lane") != cursor.lane) continue;
-    return &*at;
+    const bool deleted = at->type == ChangeType::kDeleted;
+    const bool before = at->before != nullptr && cursor.selector.Selects(*at->before);
+    const bool after = !deleted && cursor.selector.Selects(object);
+    if (!before && !after) continue;
+    const bool stays = before && after;
+    if (deleted || stays || at->before == nullptr) return &*at;
+    return Told(cursor, *at, after);
   }
   return nullptr;
+}
+
+// A change that brings an object into the selection, or takes it out.
+const Change* ApiServer::Told(WatchCursor& cursor, const Change& change, bool comes) {
+  cursor.told = change;
+  cursor.told.type = comes ? ChangeType::kAdded : ChangeType::kDeleted;
+  if (!comes) {
+    Object left = *change.before;
+    left.version = change.version;
+    left.Render();
+    cursor.told.object = std::make_shared<const Object>(std::move(left));
+  }
+  return &cursor.told;
+}
+
+Reply ApiServer::CantSelect() {
+  return {400, StatusText(400, "BadRequest", "field label not supported: status.retry.state")};
 }
 
 void ApiServer::Record(Change change) {

@@ -47,11 +47,22 @@ struct Change {
   bool by_controller{false};
 };
 
+// What a fieldSelector asks for; empty: all.
+struct Selector {
+  std::string lane{};
+  std::string key{};
+  std::vector<std::string> phases_not{};
+  std::vector<std::string> retries_not{};
+
+  [[nodiscard]] bool Selects(const Object& object) const;
+};
+
 // Where one watch stands.
 struct WatchCursor {
   Kind kind{Kind::kRun};
   std::string name_space{};  // empty: all
-  std::string lane{};        // empty: all
+  Selector selector{};
+  Change told{};             // the last one that the selection made another one of
   std::uint64_t version{0};  // told up to here
   std::vector<ObjectPtr> initial{};
   bool marks_end{false};  // a bookmark says that the initial events are told
@@ -72,7 +83,8 @@ class ApiServer {
   // A watch; nothing when it is refused, with the reason in `refusal`.
   [[nodiscard]] std::optional<WatchCursor> OpenWatch(std::string_view target, Reply& refusal);
   // The next change that concerns the watch and happened by `until`; null when there is none. Moves
-  // the cursor past all that does not concern it.
+  // the cursor past all that does not concern it. What leaves the selection is deleted, with the
+  // content from before, in the version of the change.
   [[nodiscard]] const Change* NextChange(WatchCursor& cursor, Nanos until);
 
   [[nodiscard]] ServerTime TimeAt(Nanos at) const {
@@ -96,6 +108,8 @@ class ApiServer {
   void SetPage(std::size_t objects) { page_ = objects; }
   // etcd is restored from a backup that was made `changes` changes ago.
   void Rewind(std::size_t changes, Nanos at);
+  // Whether runs can be selected by their retry's state; otherwise who asks for that is refused.
+  void SetSelects(bool selects) { selects_ = selects; }
   // Puts an object there that no rule allows.
   void Poison(const std::string& key, Nanos at);
 
@@ -120,6 +134,8 @@ class ApiServer {
   Reply Put(ObjectPtr before, Object next, Nanos at);
   void Remove(const ObjectPtr& object, Nanos at);
   void Record(Change change);
+  static const Change* Told(WatchCursor& cursor, const Change& change, bool comes);
+  static Reply CantSelect();
   std::map<std::string, ObjectPtr, std::less<>>& Objects(Kind kind) {
     return objects_.at(static_cast<std::size_t>(kind));
   }
@@ -137,6 +153,7 @@ class ApiServer {
   std::size_t page_{500};
   bool served_{true};
   bool quota_{false};
+  bool selects_{true};
   bool by_controller_{false};  // the write that is being carried out
 };
 

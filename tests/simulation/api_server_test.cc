@@ -5,11 +5,15 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <map>
+#include <optional>
+#include <sstream>
 #include <string>
 
 #include "controller/base/random.h"
 #include "controller/base/rfc3339.h"
 #include "controller/wire/managed_fields.h"
+#include "controller/wire/targets.h"
 #include "tests/api_model/api_model.h"
 
 namespace jobrun::simulation {
@@ -71,6 +75,46 @@ class Both : public ::testing::Test {
                                            << expected.body << "\n"
                                            << got.body;
     Compare(name, body);
+    CompareWatches(body);
+  }
+
+  // Watches of what is active or owes a retry, from now on.
+  void Watch() {
+    const std::string target =
+        WatchTarget({.name_space = "default", .field_selector = std::string(kUnsettledFields)},
+                    {.resource_version = "$V", .timeout = std::chrono::hours(1)});
+    const std::string of_model = Replaced(target, "%24V", std::to_string(model_->revision()));
+    model_watch_ = model_->Handle({.method = "GET", .target = of_model}, kStart).watch;
+    ASSERT_TRUE(model_watch_);
+    Reply refusal;
+    simulated_watch_ = simulated_.OpenWatch(
+        Replaced(target, "%24V", std::to_string(simulated_.Version())), refusal);
+    ASSERT_TRUE(simulated_watch_);
+  }
+
+  void CompareWatches(const std::string& after) {
+    const ServerTime now = kStart + std::chrono::duration_cast<ServerTime::duration>(at_);
+    std::istringstream lines(model_->Drain(*model_watch_, now).bytes);
+    for (std::string line; std::getline(lines, line);) {
+      const Json expected = Json::parse(line);
+      if (expected.at("type") == "BOOKMARK") continue;
+      const Change* const change = simulated_.NextChange(*simulated_watch_, at_);
+      // A patch of nothing leaves an empty status there, which the simulation does not note.
+      const bool of_nothing = expected.at("object").value("status", Json()) == Json::object();
+      if (change == nullptr && of_nothing) continue;
+      ASSERT_NE(change, nullptr) << line << " after " << after;
+      constexpr std::array kTypes = {"ADDED", "MODIFIED", "DELETED"};
+      EXPECT_EQ(expected.at("type"), kTypes.at(static_cast<std::size_t>(change->type))) << after;
+      const Json got = Json::parse(change->object->text);
+      const Json& object = expected.at("object");
+      EXPECT_EQ(got.at("metadata").at("name"), object.at("metadata").at("name"));
+      EXPECT_EQ(got.at("metadata").at("resourceVersion"), std::to_string(simulated_.Version()));
+      EXPECT_EQ(object.at("metadata").at("resourceVersion"), std::to_string(model_->revision()));
+      const Json none = Json::object();
+      EXPECT_EQ(got.value("status", none), object.value("status", none)) << after;
+      ++told_[expected.at("type")];
+    }
+    EXPECT_EQ(simulated_.NextChange(*simulated_watch_, at_), nullptr) << after;
   }
 
   Json Read(bool model, const std::string& name) {
@@ -107,6 +151,9 @@ class Both : public ::testing::Test {
   ApiServer simulated_;
   std::unique_ptr<api_model::ApiModel> model_;
   Nanos at_{};
+  std::optional<api_model::SubscriptionId> model_watch_{};
+  std::optional<WatchCursor> simulated_watch_{};
+  std::map<std::string, int> told_{};
 };
 
 std::string Status(const std::string& fields, bool guarded) {
@@ -147,6 +194,7 @@ std::string DrawStatus(Random& random) {
 
 TEST_F(Both, AnswerRandomRequestsAlike) {
   Random random(20261122);
+  Watch();
   for (int i = 0; i < kRequests && !HasFatalFailure(); ++i) {
     const std::string name = "r" + std::to_string(random.Below(4));
     switch (random.Below(9)) {
@@ -187,6 +235,8 @@ TEST_F(Both, AnswerRandomRequestsAlike) {
              Status(DrawStatus(random), random.Below(2) == 0));
     }
   }
+  for (const char* const type : {"ADDED", "MODIFIED", "DELETED"})
+    EXPECT_GT(told_[type], 10) << type;
 }
 
 }  // namespace

@@ -204,19 +204,21 @@ void Ending::CheckQuiet() {
 
 std::string Ending::WhatIsNotKnown(const std::vector<Replica*>& alive) const {
   bool one_leads = false;
-  std::map<std::string, std::uint64_t> there;
-  for (const auto& [key, object] : world_.server.All(Kind::kRun)) {
-    if (object->Spec("lane") != "jobrun-canary" && object->name != "poison")
-      ++there[std::string(object->Phase())];
-  }
   for (Replica* replica : alive) {
     std::map<std::string, std::uint64_t> known;
     const Snapshot snapshot = replica->Scrape();
+    std::map<std::string, std::uint64_t> there;
+    for (const auto& [key, object] : world_.server.All(Kind::kRun)) {
+      if (snapshot.selects && object->IsOver()) continue;
+      if (object->Spec("lane") != "jobrun-canary" && object->name != "poison")
+        ++there[std::string(object->Phase())];
+    }
     if (!replica->Alive()) return "a replica has just ended";
     one_leads = one_leads || snapshot.leading;
     for (const auto& lane : snapshot.lanes) {
       for (std::size_t phase = 0; phase < lane.runs.size(); ++phase) {
-        if (lane.runs[phase] == 0) continue;
+        const bool counts = !snapshot.selects || !IsTerminal(static_cast<Phase>(phase));
+        if (lane.runs[phase] == 0 || !counts) continue;
         known[std::string(PhaseName(static_cast<Phase>(phase)))] += lane.runs[phase];
       }
     }

@@ -258,6 +258,9 @@ Plan DrawPlan(std::uint64_t seed) {
   }
   // Of its own generator: what was added later must not change what older seeds stand for.
   plan.settings.watch.relist = seconds(Drawer(SubSeed(seed, 7)).OneOf({15, 30, 60}));
+  Drawer selection(SubSeed(seed, 9));
+  plan.settings.watch.finished = selection.Chance(0.4);
+  plan.old_definition = selection.Chance(0.1);
   std::ranges::stable_sort(plan.actions, {}, &Action::at);
   return plan;
 }

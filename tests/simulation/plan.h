@@ -103,7 +103,8 @@ struct Plan {
   bool heals{true};    // streams that hang are cut when the faults end
   int stays_dead{-1};  // a replica, in the second phase
   bool elects{true};
-  Nanos latency{};  // of the network, at most, one way
+  bool old_definition{false};  // of JobRuns: the server can't select by the retry's state
+  Nanos latency{};             // of the network, at most, one way
 };
 
 // The seed of one generator: each concern has its own, so that one does not shift the others.

@@ -39,6 +39,11 @@ PLANTS = [
      'if (policy.reaping == Reaping::kDryRun) return', 'if (policy.reaping == Reaping::kDryRun && !PLANTED) return'),
     ('runs-override-the-kill-switch', 'verdict/resolve.cc',
      'policy.reaping = std::max(global,', 'policy.reaping = std::max(PLANTED ? Reaping::kEnabled : global,'),
+    # Runs that leave the selection.
+    ('a-lost-answer-goes-with-the-run', 'engine/departures.cc',
+     'if (!unclear && !followed) return', 'if ((!unclear || PLANTED) && !followed) return'),
+    ('finished-runs-are-not-looked-through', 'engine/finished_list.cc',
+     'if (deletes && taken_ < kTakenMax) Adopt(run);', 'if (deletes && taken_ < kTakenMax && !PLANTED) Adopt(run);'),
     # What counts as a sign of life, and since when.
     ('compare-the-workers-clock', 'engine/intake.cc',
      'record.since = listed ? MarkOfBeat(run) : core_.Mark();',

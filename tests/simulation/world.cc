@@ -16,7 +16,9 @@ World::World(Plan drawn)
       server(SubSeed(plan.seed, 2), kEpoch),
       network(SubSeed(plan.seed, 3)),
       workers(SubSeed(plan.seed, 4)),
-      processes(SubSeed(plan.seed, 5)) {}
+      processes(SubSeed(plan.seed, 5)) {
+  server.SetSelects(!plan.old_definition);
+}
 
 bool World::Struck(Fault fault, int where) {
   if (!Holds(fault, where)) return false;
