@@ -193,7 +193,7 @@ def play(scenario, bin_folder, profiler=None):
         server = LoadServer(bin_folder / "jobrun-loadserver", scenario, folder)
         controller = None
         try:
-            command = controller_command(bin_folder / "jobrun-controller", server.kubeconfig, folder, scenario.elects)
+            command = controller_command(bin_folder / "jobrun-controller", server.kubeconfig, folder, scenario)
             controller = Client(command, folder, profiler)
             figures = _figures(scenario, controller, server)
             report = server.report()

@@ -20,6 +20,7 @@ class Scenario:
     churn: int = 0  # further runs that are created a second, and as many that complete
     finished: int = 0  # further runs, that are over already
     elects: bool = False  # with --leader-elect
+    selects: bool = False  # watches only what is active or owes a retry
     warm_seconds: float = 0  # between sync and the window
     window_seconds: float = 0  # in which CPU is measured; 0: none
     full_window_seconds: float = 0  # the same with --full; 0: no other
@@ -55,6 +56,9 @@ SCENARIOS = [
     Scenario("finished-1m", "10,000 runs, 1,000 heartbeats/s, beside 1,000,000 that are over, their retries settled",
              10_000, rate=1000, interval=10, timeout=50, finished=1_000_000, warm_seconds=3, window_seconds=20,
              full_only=True),
+    # The finished runs are looked through in the window: half a minute after the start, once.
+    Scenario("finished-1m-selected", "the same where only what is active is watched", 10_000, rate=1000, interval=10,
+             timeout=50, finished=1_000_000, selects=True, warm_seconds=3, window_seconds=60, full_only=True),
     Scenario("steady-2000", "100,000 runs, 2,000 heartbeats/s", 100_000, rate=2000, interval=50, timeout=150,
              floor=True, warm_seconds=3, window_seconds=15),
     # The timeout ends within the window: what looking at each run once a timeout costs is in the figure.

@@ -135,9 +135,9 @@ class Client:
         self._process.wait()
 
 
-def controller_command(program, kubeconfig, folder, elects):
+def controller_command(program, kubeconfig, folder, scenario):
     config = folder / "config.yaml"
-    config.write_text(_CONFIG)
+    config.write_text(_CONFIG + ("watch: {finished: false}\n" if scenario.selects else ""))
     command = [program, "--kubeconfig", kubeconfig, "--config", config, "--metrics-bind-address", _ANY_PORT,
                "--health-probe-bind-address", _ANY_PORT]
-    return [*command, *(["--leader-elect"] if elects else [])]
+    return [*command, *(["--leader-elect"] if scenario.elects else [])]
