@@ -8,7 +8,7 @@ import time
 from crew import INTERVAL, SCALED, TIMEOUT, Crew
 from faults import (CutInTheMiddle, CuttingShort, Doubled, Dripping, ExpiredAtOnce, Expiring, FailingAfterwards, Farewell,
                     HalfOpen, Hidden, Lagging, Losing, Overtaken, Refusing, Replayed, of_canaries, of_runs)
-from space import LATE_SECONDS, eventually
+from space import LATE_SECONDS, eventually, known
 from stories import story
 
 BEAT_SECONDS = 2 * INTERVAL  # Many crews beat at the same time.
@@ -65,7 +65,7 @@ class Scene:
     def ends_well(self, stop=0):
         self.joined.nobody_living_was_reaped()
         self.crew.comes_out_right(stop)
-        phases = collections.Counter((seen.phase,) for seen in self.space.list())
+        phases = known(collections.Counter((seen.phase,) for seen in self.space.list()))
         eventually(lambda: self.controller.metrics().by("jobrun_runs", "phase") == phases)
         assert self.controller.ready()
         assert self._more("process_resident_memory_bytes") <= GROWTH_BYTES_MAX

@@ -9,7 +9,7 @@ import pytest
 from afflictions import (bad_token, canary_home, no_right_to_read, no_right_to_write, resource_missing, writes_refused,
                          wrong_ca)
 from crew import SCALED, Crew, counted_as_written
-from space import AFTER_STOP_SECONDS, LATE_SECONDS, NO_STOP, beats, eventually
+from space import AFTER_STOP_SECONDS, LATE_SECONDS, NO_STOP, beats, eventually, known
 from stories import story
 
 MENDED_SECONDS_MAX = 30
@@ -65,7 +65,8 @@ def test_api_server_restarted_in_the_middle(space):
     space.ends("dying", "Stuck", "HeartbeatTimeout", 8 + AFTER_STOP_SECONDS + LATE_SECONDS)
     space.stays("alive", "Running", 1)
     space.counted(controller, 2)
-    assert controller.metrics().by("jobrun_runs", "phase") == {("Running",): 1, ("Stuck",): 2, ("Succeeded",): 1}
+    runs = {("Running",): 1, ("Stuck",): 2, ("Succeeded",): 1}
+    assert controller.metrics().by("jobrun_runs", "phase") == known(runs)
     alive.fall_silent()
 
 

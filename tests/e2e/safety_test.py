@@ -10,7 +10,7 @@ from crew import SCALED, TIMEOUT, Crew, counted_as_written
 from gate import write_kubeconfig
 from replicas import leader_of, replica
 from servers import install_crd
-from space import eventually
+from space import eventually, known
 from stories import lone_story
 
 LONG_SECONDS = 3 * TIMEOUT + 1
@@ -89,7 +89,7 @@ def test_a_resource_that_is_deleted_and_created_again(space):
     for each in replicas:
         each.await_ready()
     crew.comes_out_right(stop=TIMEOUT)
-    assert replicas[0].metrics().by("jobrun_runs", "phase") == {("Succeeded",): 3, ("Stuck",): 3}
+    assert replicas[0].metrics().by("jobrun_runs", "phase") == known({("Succeeded",): 3, ("Stuck",): 3})
     counted_as_written(space)
 
 

@@ -3,7 +3,7 @@ standby and its own runs; what befalls one of them is not noticed in another."""
 
 from crew import SCALED, Crew, counted_as_written
 from replicas import FAILOVER_SECONDS, await_leader, leader_of, leads
-from space import LATE_SECONDS, beats, eventually
+from space import LATE_SECONDS, SELECTS, TERMINAL, beats, eventually
 from stories import story
 
 TEAMS = ("a", "b", "c")
@@ -31,6 +31,8 @@ class Shard:
 
     def sees(self, number):
         """Its controllers know of so many runs."""
+        if SELECTS:
+            number = sum(self.space.get(name).phase not in TERMINAL for name in self.names)
         for each in self.controllers:
             if each.running:
                 eventually(lambda each=each: each.metrics().total("jobrun_runs") == number)
@@ -101,7 +103,7 @@ def test_a_run_that_is_given_another_label_is_given_to_another_shard(space):
     moved = space.alive("moved", beats(4), labels={"team": "a"})
     eventually(lambda: first.metrics().total("jobrun_runs") == 1)
     assert space.rest.merge(f"{space.runs}/moved", {"metadata": {"labels": {"team": "c"}}}).code == 200
-    eventually(lambda: (first.metrics().total("jobrun_runs"), rest.metrics().total("jobrun_runs")) == (0, 2))
+    eventually(lambda: (first.metrics().total("jobrun_runs"), rest.metrics().total("jobrun_runs")) == (0, 1 if SELECTS else 2))
     space.stays("moved", "Running", 5)
     moved.fall_silent()
     space.silent_until_reaped(moved, "moved", 4)
