@@ -1,5 +1,7 @@
 #include "tests/simulation/exhaustive.h"
 
+#include <utility>
+
 namespace jobrun::simulation {
 namespace {
 
@@ -70,6 +72,14 @@ std::vector<NamedPlan> ExhaustivePlans() {
     Add(plans, "two leaders, seed " + std::to_string(i),
         {.fault = Fault::kTwoLeaders, .at = milliseconds(900), .length = seconds(44), .where = 0});
     plans.back().plan.seed = i;
+  }
+  // The same once more where only what is active is watched.
+  const std::size_t count = plans.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    NamedPlan selected = plans[i];
+    selected.name += ", selected";
+    selected.plan.settings.watch.finished = false;
+    plans.push_back(std::move(selected));
   }
   return plans;
 }
