@@ -89,7 +89,8 @@ def test_a_resource_that_is_deleted_and_created_again(space):
     for each in replicas:
         each.await_ready()
     crew.comes_out_right(stop=TIMEOUT)
-    assert replicas[0].metrics().by("jobrun_runs", "phase") == known({("Succeeded",): 3, ("Stuck",): 3})
+    ended = known({("Succeeded",): 3, ("Stuck",): 3})
+    eventually(lambda: replicas[0].metrics().by("jobrun_runs", "phase") == ended)
     counted_as_written(space)
 
 
