@@ -48,6 +48,24 @@ void Add(std::vector<NamedPlan>& plans, std::string name, const Action& action) 
   plans.back().plan.actions = {action};
 }
 
+// Nobody is dead: all are silent for longer than their timeout, and for less than the breaker
+// holds.
+Plan SilentPlan() {
+  Plan plan = SmallPlan();
+  plan.settings.breaker = {.min_runs = 3, .hold = seconds(30)};
+  plan.jobs.clear();
+  for (int i = 0; i < 8; ++i) {
+    plan.jobs.push_back(SmallJob("lives" + std::to_string(i), Behaviour::kLives));
+    Job& job = plan.jobs.back();
+    job.works_for = seconds(55);
+    job.beats_every = seconds(10);
+    job.spec.heartbeat_interval = Seconds(10);
+    job.spec.heartbeat_timeout = Seconds(20);
+  }
+  plan.faults_end = seconds(60);
+  return plan;
+}
+
 }  // namespace
 
 std::vector<NamedPlan> ExhaustivePlans() {
@@ -72,6 +90,14 @@ std::vector<NamedPlan> ExhaustivePlans() {
     Add(plans, "two leaders, seed " + std::to_string(i),
         {.fault = Fault::kTwoLeaders, .at = milliseconds(900), .length = seconds(44), .where = 0});
     plans.back().plan.seed = i;
+  }
+  for (std::uint64_t i = 1; i <= 10; ++i) {
+    plans.push_back({"all silent, seed " + std::to_string(i), SilentPlan()});
+    plans.back().plan.seed = i;
+    plans.back().plan.actions = {{.fault = Fault::kMassSilence,
+                                  .at = seconds(10),
+                                  .length = seconds(13),
+                                  .where = kWorkers}};
   }
   // The same once more where only what is active is watched.
   const std::size_t count = plans.size();
