@@ -96,7 +96,7 @@ std::vector<NamedPlan> ExhaustivePlans() {
     plans.back().plan.seed = i;
     plans.back().plan.actions = {{.fault = Fault::kMassSilence,
                                   .at = seconds(10),
-                                  .length = seconds(13),
+                                  .length = seconds(28),
                                   .where = kWorkers}};
   }
   // The same once more where only what is active is watched.
