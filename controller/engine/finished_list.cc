@@ -109,7 +109,7 @@ void FinishedList::End() {
   seen_before_ = seen_;
   failures_ = 0;
   disputes_since_ = std::max(disputes_since_, began_ - kStampSlack);
-  // One that left some soon has a successor.
+  // A round that could not take all of them in is soon followed by another.
   const Nanos every = Every(taken_ < kTakenMax ? seen_ : 0);
   const auto spread = static_cast<std::uint64_t>(every.count()) / 4 + 1;
   next_ = core_.now.mono + every + Nanos(core_.random.Below(spread));
