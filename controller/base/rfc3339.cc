@@ -116,6 +116,28 @@ Civil ToCivil(ServerTime time) {
           (in_day - in_seconds).count()};
 }
 
+// `before`, and then the last `width` digits of the value.
+void AppendDigits(std::string& out, char before, std::uint64_t value, std::size_t width) {
+  out += before;
+  out.append(width, '0');
+  for (std::size_t i = out.size(); width > 0; --width, value /= 10) {
+    out[--i] = static_cast<char>('0' + value % 10);
+  }
+}
+
+// By hand: printf took a sixth of what writing a verdict takes.
+std::string UpToSeconds(const Civil& c) {
+  std::string text = std::to_string(c.year);
+  text.reserve(sizeof "2026-11-21T00:00:01.123456Z");
+  if (c.year >= 0 && text.size() < 4) text.insert(0, 4 - text.size(), '0');
+  AppendDigits(text, '-', c.month, 2);
+  AppendDigits(text, '-', c.day, 2);
+  AppendDigits(text, 'T', c.hour, 2);
+  AppendDigits(text, ':', c.minute, 2);
+  AppendDigits(text, ':', c.second, 2);
+  return text;
+}
+
 }  // namespace
 
 std::optional<ServerTime> ParseRfc3339(std::string_view text) {
@@ -142,17 +164,12 @@ std::optional<ServerTime> ParseRfc3339(std::string_view text) {
 
 std::string FormatMicroTime(ServerTime time) {
   const Civil c = ToCivil(time);
-  std::array<char, 64> out{};
-  const int length = std::snprintf(out.data(), out.size(), "%04d-%02u-%02uT%02u:%02u:%02u.%06ldZ",
-                                   c.year, c.month, c.day, c.hour, c.minute, c.second, c.micros);
-  return {out.data(), static_cast<std::size_t>(length)};
+  std::string text = UpToSeconds(c);
+  AppendDigits(text, '.', static_cast<std::uint64_t>(c.micros), 6);
+  return text += 'Z';
 }
 
-std::string FormatTime(ServerTime time) {
-  std::string text = FormatMicroTime(time);
-  text.erase(text.size() - 8, 7);
-  return text;
-}
+std::string FormatTime(ServerTime time) { return UpToSeconds(ToCivil(time)) += 'Z'; }
 
 std::optional<ServerTime> ParseHttpDate(std::string_view text) {
   const auto comma = text.find(", ");

@@ -1,7 +1,6 @@
 #include "controller/model/uid.h"
 
 #include <array>
-#include <cstdio>
 
 namespace jobrun {
 namespace {
@@ -30,6 +29,8 @@ void ShiftIn(std::string_view digits, std::uint64_t& value, std::uint8_t& seen) 
   }
 }
 
+bool IsDash(std::size_t at) { return at == 8 || at == 13 || at == 18 || at == 23; }
+
 }  // namespace
 
 std::optional<Uid> ParseUid(std::string_view text) {
@@ -47,14 +48,17 @@ std::optional<Uid> ParseUid(std::string_view text) {
 }
 
 std::string FormatUid(Uid uid) {
-  std::array<char, kUuidLength + 1> out{};
-  std::snprintf(out.data(), out.size(), "%08llx-%04llx-%04llx-%04llx-%012llx",
-                static_cast<unsigned long long>(uid.high >> 32U),
-                static_cast<unsigned long long>((uid.high >> 16U) & 0xffffU),
-                static_cast<unsigned long long>(uid.high & 0xffffU),
-                static_cast<unsigned long long>(uid.low >> 48U),
-                static_cast<unsigned long long>(uid.low & 0xffffffffffffU));
-  return {out.data(), kUuidLength};
+  constexpr std::string_view kHex = "0123456789abcdef";
+  std::string text(kUuidLength, '-');
+  std::size_t at = kUuidLength;
+  for (std::uint64_t* half : {&uid.low, &uid.high}) {
+    for (int digit = 0; digit < 16; ++digit, *half >>= 4U) {
+      --at;
+      if (IsDash(at)) --at;
+      text[at] = kHex[*half & 0xfU];
+    }
+  }
+  return text;
 }
 
 }  // namespace jobrun

@@ -1,6 +1,7 @@
 // Writes JSON texts field by field. Only the .cc files of wire/ include it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -13,6 +14,9 @@ namespace jobrun::json {
 // Appends fields to one JSON object after the other; what goes in is known to be complete.
 class Writer {
  public:
+  // So many bytes are written without moving the text.
+  explicit Writer(std::size_t bytes_expected = 256) { text_.reserve(bytes_expected); }
+
   Writer& Open() {
     text_ += '{';
     return *this;

@@ -7,10 +7,13 @@
 namespace jobrun {
 namespace {
 
+// An ordinary verdict takes some 700, with its message and one condition.
+constexpr std::size_t kPatchBytes = 1000;
+
 // Opens the patch up to the fields of the status. The version is the precondition: the API server
 // answers 409 when the object has moved on.
 json::Writer OpenStatusPatch(std::uint64_t resource_version) {
-  json::Writer writer;
+  json::Writer writer(kPatchBytes);
   writer.Open().Key("metadata").Open();
   writer.Text("resourceVersion", std::to_string(resource_version)).Close();
   writer.Key("status").Open();

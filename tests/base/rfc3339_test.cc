@@ -43,6 +43,14 @@ TEST(Rfc3339Test, WritesWhatItReads) {
   EXPECT_EQ(FormatTime(*ParseRfc3339("2026-11-21T00:00:01.999999Z")), "2026-11-21T00:00:01Z");
 }
 
+TEST(Rfc3339Test, WritesWhatNoTextCanSay) {
+  using std::chrono::sys_days, std::chrono::year;
+  const auto at = [](int y) { return ServerTime(sys_days(year(y) / 3 / 4).time_since_epoch()); };
+  EXPECT_EQ(FormatTime(at(7)), "0007-03-04T00:00:00Z");
+  EXPECT_EQ(FormatTime(at(12026)), "12026-03-04T00:00:00Z");
+  EXPECT_EQ(FormatTime(at(-5)), "-5-03-04T00:00:00Z");
+}
+
 TEST(HttpDateTest, ReadsAndWritesTheCurrentForm) {
   const auto time = ParseHttpDate("Sun, 22 Nov 2026 01:02:03 GMT");
   ASSERT_TRUE(time);
