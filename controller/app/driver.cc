@@ -55,11 +55,12 @@ struct Driver::Performer {
     }
     driver.recorder_.Record(std::move(effect), driver.parts_.clocks().mono, driver.recorded_);
   }
-  void operator()(const LogLine& effect) const { driver.log_.Write(effect); }
+  void operator()(const LogLine& effect) const { driver.Log(effect); }
   void operator()(Answer& effect) const { driver.Deliver(effect); }
   void operator()(const Exit& effect) const {
     driver.cause_ = effect.cause;
     driver.stopped_ = true;
+    driver.log_.Flush();
     driver.parts_.stop_loop();
   }
 };
@@ -113,6 +114,18 @@ void Driver::EndTurn(Mono now) {
 void Driver::Perform(Effects& effects) {
   for (Effect& effect : effects) std::visit(Performer{*this}, effect);
   effects.clear();
+}
+
+// A storm's lines are written once in a round of the loop instead of one by one; what is wrong is
+// said at once.
+void Driver::Log(const LogLine& line) {
+  if (line.level >= LogLevel::kWarn) return log_.Write(line);
+  log_.Hold(line);
+  if (std::exchange(flush_posted_, true)) return;
+  parts_.post([this] {
+    flush_posted_ = false;
+    log_.Flush();
+  });
 }
 
 void Driver::ArmWake(Mono now) {

@@ -99,6 +99,7 @@ class Driver final : public TransportSink {
   void Ask(std::function<void()> question);
   void Deliver(Answer& answer);
   void Count(const jobrun::Count& count);
+  void Log(const LogLine& line);
 
   DriverParts parts_;
   Metrics& metrics_;
@@ -110,6 +111,7 @@ class Driver final : public TransportSink {
   Effects recorded_{};  // what these two ask for, while the engine's effects are performed
   bool in_turn_{false};
   bool stopped_{false};
+  bool flush_posted_{false};
   ExitCause cause_{ExitCause::kStopped};
   Mono engine_wake_{Mono::max()};
   Mono stop_deadline_{Mono::max()};

@@ -8,7 +8,7 @@
 
 namespace jobrun {
 
-// Writes lines of at least `level` to stderr. Any thread.
+// Writes lines of at least `level` to stderr; what is held, in one write. Any thread.
 [[nodiscard]] std::unique_ptr<LogSink> MakeStderrSink(LogLevel level, LogFormat format);
 
 }  // namespace jobrun

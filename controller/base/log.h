@@ -24,7 +24,12 @@ struct LogLine {
 class LogSink {
  public:
   virtual ~LogSink() = default;
+  // Out at once, behind what is held.
   virtual void Write(const LogLine& line) = 0;
+  // May be held until the next Write or Flush, or the sink's end: for lines that come by the
+  // thousand. A process that is killed loses what is held.
+  virtual void Hold(const LogLine& line) { Write(line); }
+  virtual void Flush() {}
 };
 
 }  // namespace jobrun

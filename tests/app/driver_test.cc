@@ -40,7 +40,7 @@ TEST_F(DriverTest, TheFirstTurnPerformsWhatTheEngineAsks) {
   EXPECT_EQ(transport_.sent[0].target, "/x");
   EXPECT_THAT(transport_.opened, ElementsAre(8U));
   EXPECT_THAT(transport_.closed, ElementsAre(9U));
-  EXPECT_THAT(log_.lines, ElementsAre("hello"));
+  EXPECT_THAT(log_.held, ElementsAre("hello"));
   EXPECT_THAT(MetricsText(), HasSubstr("jobrun_reap_conflicts_total 1\n"));
 }
 
@@ -70,9 +70,34 @@ TEST_F(DriverTest, AnAnswerFromWithinSendWaitsForTheTurnToEnd) {
   transport_.on_send = [this](const Request& request) { driver_.OnResponse({.id = request.id}); };
   driver_.Start(transport_);
   EXPECT_EQ(parts_.turns, 1);
-  EXPECT_THAT(log_.lines, ElementsAre("after"));
+  EXPECT_THAT(log_.held, ElementsAre("after"));
   parts_.RunPosted();
   EXPECT_EQ(parts_.turns, 2);
+}
+
+TEST_F(DriverTest, TheLinesOfOneRoundOfTheLoopAreWrittenTogether) {
+  OnInput<Woke>({LogLine{.message = "one"}});
+  driver_.Start(transport_);
+  OnInput<Response>({LogLine{.message = "more"}});
+  driver_.OnResponse({.id = 1});
+  EXPECT_THAT(log_.lines, IsEmpty());
+  parts_.RunPosted();
+  EXPECT_THAT(log_.lines, ElementsAre("one", "more"));
+  driver_.OnResponse({.id = 2});
+  parts_.RunPosted();
+  EXPECT_THAT(log_.lines, ElementsAre("one", "more", "more"));
+}
+
+TEST_F(DriverTest, AWarningIsWrittenAtOnceBehindWhatWasHeld) {
+  OnInput<Woke>({LogLine{.message = "one"}, LogLine{LogLevel::kWarn, "trouble"}});
+  driver_.Start(transport_);
+  EXPECT_THAT(log_.lines, ElementsAre("one", "trouble"));
+}
+
+TEST_F(DriverTest, TheLastLinesAreWrittenBeforeTheLoopStops) {
+  OnInput<Woke>({LogLine{.message = "bye"}, Exit{}});
+  driver_.Start(transport_);
+  EXPECT_THAT(log_.lines, ElementsAre("bye"));
 }
 
 TEST_F(DriverTest, WakesTheEngineWhenItAsksAndAtLeastEveryFewSeconds) {

@@ -31,8 +31,17 @@ class FakeTransport : public Transport {
 
 class FakeLog : public LogSink {
  public:
-  void Write(const LogLine& line) override { lines.push_back(line.message); }
+  void Write(const LogLine& line) override {
+    Flush();
+    lines.push_back(line.message);
+  }
+  void Hold(const LogLine& line) override { held.push_back(line.message); }
+  void Flush() override {
+    lines.insert(lines.end(), held.begin(), held.end());
+    held.clear();
+  }
   std::vector<std::string> lines{};
+  std::vector<std::string> held{};
 };
 
 struct FakeParts {
