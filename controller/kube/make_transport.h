@@ -26,7 +26,7 @@ struct TransportOptions {
   // How long a busy watch lets events gather before it reads again: as long as about ten take to
   // come, within these bounds. One that is quiet is read at once. At 2,000 events/s wake-ups of the
   // kernel cost more than the work itself. 0 and 0: never waits.
-  Nanos watch_rest_min{std::chrono::milliseconds(2)};
+  Nanos watch_rest_min{std::chrono::microseconds(1500)};
   Nanos watch_rest_max{std::chrono::milliseconds(5)};
   std::string user_agent{"jobrun-controller/" JOBRUN_VERSION};
   LogSink* log{nullptr};  // credentials that could not be read again; may be null

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "controller/base/real_clock.h"
+#include "controller/kube/byte_rate.h"
 #include "controller/kube/proxy_tunnel.h"
 #include "controller/kube/request_client.h"
 
@@ -15,7 +16,7 @@ namespace {
 // receive buffer takes, so that it never holds the sender up.
 constexpr int kRestBytes = 48 * 1024;
 // What is worth waking up for: about ten events.
-constexpr std::size_t kWorthBytes = std::size_t{16} * 1024;
+constexpr std::size_t kWorthBytes = std::size_t{14} * 1024;
 constexpr std::size_t kHeadReadBytes = 4096;
 
 }  // namespace
@@ -41,7 +42,6 @@ struct WatchStream::Impl : std::enable_shared_from_this<WatchStream::Impl> {
   void Refused();
   void ReadEvents();
   void Later(std::size_t bytes);
-  [[nodiscard]] Nanos RestFor(std::size_t bytes, Nanos elapsed) const;
   [[nodiscard]] std::size_t Unframe(char* data, std::size_t size);
   [[nodiscard]] bool BodyWhole() const;
   [[nodiscard]] bool HandOn(std::size_t body_bytes);
@@ -76,6 +76,7 @@ struct WatchStream::Impl : std::enable_shared_from_this<WatchStream::Impl> {
   Mono last_bytes{Mono::min()};
   bool authorized_again{false};
   bool resting{false};  // between two reads by the timer
+  ByteRate rate{};      // since it rests
   bool gone{false};     // destroyed, or closed: nothing more may be called
 };
 
@@ -268,20 +269,15 @@ void WatchStream::Impl::Later(std::size_t bytes) {
   const bool busy = bytes > 0 && (resting || elapsed < settings.rest_min);
   if (bytes > 0) last_bytes = now;
   if (busy != resting) connection->WakeAtBytes(busy ? kRestBytes : 1);
+  if (!resting) rate = {};
   resting = busy;
   if (!busy) return connection->AwaitReadable();
-  rest.Set(now + RestFor(bytes, elapsed), [this] {
+  rate.Add(bytes, elapsed);
+  const Nanos wanted = rate.TimeFor(kWorthBytes, settings.rest_max);
+  rest.Set(now + std::max(wanted, settings.rest_min), [this] {
     const std::shared_ptr<Impl> alive = shared_from_this();
     ReadEvents();
   });
-}
-
-// `bytes` came in `elapsed`: so long does it take until enough have come again.
-Nanos WatchStream::Impl::RestFor(std::size_t bytes, Nanos elapsed) const {
-  const double times = static_cast<double>(kWorthBytes) / static_cast<double>(bytes);
-  const double wanted = std::min(static_cast<double>(elapsed.count()) * times,
-                                 static_cast<double>(settings.rest_max.count()));
-  return std::max(settings.rest_min, Nanos(static_cast<Nanos::rep>(wanted)));
 }
 
 void WatchStream::Impl::Ended(const Connection::ReadResult& read) {
