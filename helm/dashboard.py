@@ -114,7 +114,6 @@ REPLICA = "{{pod}} {{instance}}"
 RUNS = "max by ($EACH, lane, phase) (jobrun_runs{$LANE})"
 RUNNING = RUNS.replace("}", ', phase="Running"}')
 PENDING = RUNS.replace("}", ', phase="Pending"}')
-ENDED_BADLY = RUNS.replace("}", ', phase=~"Stuck|Failed"}')
 LEADS = "leader_election_master_status{$JOB}"
 
 WRONG_NOW = ("Is anything wrong now", [
@@ -162,7 +161,7 @@ REAPS = ("Reaps", [
 ])
 
 RUNS_BY_PHASE = ("Runs", [
-    lines("Runs by phase", "All runs that exist, finished ones until they are deleted.", "short",
+    lines("Runs by phase", "Runs that are active; with config.watch.finished also those that are over, until they are deleted.", "short",
           (f"sum by (phase) ({RUNS})", "{{phase}}")),
     lines("Running by lane", "Runs that a worker has claimed.", "short",
           (f"sum by (lane) ({RUNNING})", "{{lane}}"), stacked=True),
@@ -170,8 +169,6 @@ RUNS_BY_PHASE = ("Runs", [
           (f"sum by (lane) ({PENDING})", "{{lane}}"), stacked=True),
     lines("Oldest Pending run by lane", "How long the oldest run that nobody has claimed has waited.", "s",
           ("time() - min by (lane) (max by ($EACH, lane) (jobrun_oldest_pending_timestamp_seconds{$LANE}))", "{{lane}}")),
-    lines("Stuck and Failed by lane", "Runs that ended badly and are still there; with ttlSecondsAfterFinished they go.",
-          "short", (f"sum by (lane, phase) ({ENDED_BADLY})", "{{lane}} {{phase}}")),
     lines("Objects that can't be decoded", "JobRuns left alone, for each replica as often as it saw them. Their Events name "
           "them.", "opm", (per_minute("jobrun_invalid_objects_total", "$JOB", "pod", "instance"), REPLICA)),
 ])

@@ -33,7 +33,11 @@ FinishedList::FinishedList(const Parts& parts, std::vector<WatchScope> scopes)
       outbox_(parts.outbox),
       departures_(parts.departures),
       decoder_(parts.decoder),
-      scopes_(std::move(scopes)) {}
+      scopes_(std::move(scopes)) {
+  for (WatchScope& scope : scopes_) {
+    scope.field_selector = BothFields(std::move(scope.field_selector), kOverFields);
+  }
+}
 
 bool FinishedList::IsNeeded() const {
   return !stopping_ && core_.leading && core_.Selects() && core_.now.server.Known() &&

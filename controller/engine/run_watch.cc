@@ -29,9 +29,7 @@ RunWatch::RunWatch(Parts parts, WatchScope scope, std::uint8_t index, std::uint6
 
 void RunWatch::Select(bool selects) {
   TheCore().runs_selected[index_] = selects;
-  std::string fields = fields_;
-  if (selects) fields.append(fields.empty() ? "" : ",").append(kUnsettledFields);
-  SelectFields(std::move(fields));
+  SelectFields(selects ? BothFields(fields_, kUnsettledFields) : fields_);
 }
 
 void RunWatch::OnSettings() {

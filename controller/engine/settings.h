@@ -63,7 +63,7 @@ struct RunWatchSettings {
   Seconds relist{600};  // between two complete lists, at least
   // Also the runs that are over and owe nothing any more. Without them the server must be able to
   // select (finished_list.h).
-  bool finished{true};
+  bool finished{false};
 };
 
 // client-go's, with its defaults.

@@ -59,6 +59,11 @@ std::string WatchTarget(const WatchScope& scope, const WatchOptions& options) {
   return target;
 }
 
+std::string BothFields(std::string one, std::string_view other) {
+  if (!one.empty() && !other.empty()) one += ',';
+  return one.append(other);
+}
+
 std::string RunTarget(std::string_view name_space, std::string_view name) {
   return CollectionPath(name_space).append("/").append(EncodeQuery(name));
 }

@@ -25,6 +25,11 @@ inline constexpr std::string_view kUnsettledFields =
     "status.phase!=Succeeded,status.retry.state!=Created,status.retry.state!=NotDue,"
     "status.retry.state!=Skipped,status.retry.state!=Blocked,status.retry.state!=Exhausted";
 
+// Of one that is over. One without a status matches too: who lists them looks again.
+inline constexpr std::string_view kOverFields = "status.phase!=Pending,status.phase!=Running";
+// The field selector of what both select.
+[[nodiscard]] std::string BothFields(std::string one, std::string_view other);
+
 struct ListOptions {
   int limit{500};
   std::string continue_token{};

@@ -61,7 +61,7 @@ TEST(ConfigTest, WhatKeepsTheLivingIsRead) {
 breaker: {enabled: false, fraction: 0.7, minRuns: 20, holdSeconds: 60, override: Closed}
 grace: {serverSkewSeconds: 1, intervals: 3}
 canary: {periodSeconds: 5}
-watch: {relistSeconds: 60, finished: false}
+watch: {relistSeconds: 60, finished: true}
 leaderElection: {leaseSeconds: 60, renewDeadlineSeconds: 40, retrySeconds: 5}
 )")
                             .settings;
@@ -74,7 +74,7 @@ leaderElection: {leaseSeconds: 60, renewDeadlineSeconds: 40, retrySeconds: 5}
   EXPECT_EQ(read.grace.intervals, 3);
   EXPECT_EQ(read.canary.period, Seconds(5));
   EXPECT_EQ(read.watch.relist, Seconds(60));
-  EXPECT_FALSE(read.watch.finished);
+  EXPECT_TRUE(read.watch.finished);
   EXPECT_EQ(
       read.election,
       (LeaderElection{.lease = Seconds(60), .renew_deadline = Seconds(40), .retry = Seconds(5)}));
@@ -97,6 +97,7 @@ TEST(ConfigTest, NothingSaidMeansDefaults) {
     EXPECT_EQ(config.settings.defaults, Thresholds{}) << text;
     EXPECT_THAT(config.settings.lanes, IsEmpty()) << text;
     EXPECT_EQ(config.settings.rate_limit.reaps_per_second, 50) << text;
+    EXPECT_FALSE(config.settings.watch.finished) << text;
   }
 }
 

@@ -65,8 +65,8 @@ def test_metrics_that_tell_another_story_are_exit_code_1():
 METRICS = """# TYPE jobrun_reaps_total counter
 jobrun_reaps_total{lane="sync",reason="HeartbeatTimeout"} 1
 jobrun_reaps_total{lane="sync",reason="ClaimExpired"} 0
-jobrun_runs{lane="sync",phase="Stuck"} 1
-jobrun_runs{lane="sync",phase="Running"} 0
+jobrun_runs{lane="sync",phase="Running"} 1
+jobrun_runs{lane="sync",phase="Pending"} 0
 jobrun_detection_lag_seconds_count 1
 jobrun_detection_lag_seconds_sum 0.002
 jobrun_detection_lag_seconds_bucket{le="0.001"} 0
@@ -75,14 +75,17 @@ jobrun_detection_lag_seconds_bucket{le="+Inf"} 1
 """
 
 
+RUNNING = dataclasses.replace(STUCK, phase="Running", reason="", ended=None)
+
+
 def test_metrics_that_agree_with_the_runs():
-    assert report.disagreements_between(report.parse_metrics(METRICS), {"crashed": STUCK}) == []
+    assert report.disagreements_between(report.parse_metrics(METRICS), {"crashed": STUCK, "lives": RUNNING}) == []
 
 
 @pytest.mark.parametrize("runs, told", [
-    ({}, ["reason: the metrics say HeartbeatTimeout 1, the runs none", "phase: the metrics say Stuck 1, the runs none"]),
-    ({"a": STUCK, "b": STUCK}, ["the runs HeartbeatTimeout 2", "the runs Stuck 2"]),
-    ({"a": dataclasses.replace(STUCK, reason="ClaimExpired")}, ["the runs ClaimExpired 1"]),
+    ({}, ["reason: the metrics say HeartbeatTimeout 1, the runs none", "phase: the metrics say Running 1, the runs none"]),
+    ({"a": STUCK, "b": STUCK, "c": RUNNING, "d": RUNNING}, ["the runs HeartbeatTimeout 2", "the runs Running 2"]),
+    ({"a": dataclasses.replace(STUCK, reason="ClaimExpired"), "b": RUNNING}, ["the runs ClaimExpired 1"]),
 ])
 def test_metrics_that_differ_from_the_runs(runs, told):
     found = report.disagreements_between(report.parse_metrics(METRICS), runs)

@@ -98,9 +98,10 @@ def total_by(samples, name, label):
 
 def disagreements_between(samples, sightings):
     """Where the controller's metrics tell another story than the runs do; one line each."""
-    phases, reasons = {}, {}
+    phases, reasons = {}, {}  # of the active runs, and of those that ended badly
     for sighting in sightings.values():
-        phases[sighting.phase] = phases.get(sighting.phase, 0) + 1
+        if sighting.phase in ("Pending", "Running"):
+            phases[sighting.phase] = phases.get(sighting.phase, 0) + 1
         if sighting.phase in ("Failed", "Stuck"):
             reasons[sighting.reason] = reasons.get(sighting.reason, 0) + 1
     pairs = (("jobrun_reaps_total by reason", total_by(samples, "jobrun_reaps_total", "reason"), reasons),

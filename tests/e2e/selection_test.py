@@ -1,4 +1,4 @@
-"""A controller that watches only what is active or owes a retry (watch.finished: false), where a run's end is not seen."""
+"""A controller that watches only what is active or owes a retry, which is the default: a run's end is not seen."""
 
 import time
 
@@ -84,6 +84,17 @@ def test_a_sign_of_life_after_the_end_is_counted_once(space):
     eventually(lambda: disputes() == 1, ROUND_SECONDS + LATE_SECONDS)
     time.sleep(ROUND_SECONDS)
     assert disputes() == 1
+
+
+@story
+def test_who_wants_them_watched_has_them_counted(space):
+    controller = space.controller(config={"watch": {"finished": True}})
+    assert space.claimed("finishes").finish() == 200
+    space.silent_until_reaped(space.dead("silent", beats(2)), "silent", 2)
+    space.counted(controller, 1)
+    eventually(lambda: held(controller) == {("Succeeded",): 1, ("Stuck",): 1} and watches_finished(controller))
+    assert space.status("silent", lateHeartbeatTime="2001-01-01T00:00:00Z").code == 200
+    eventually(lambda: controller.metrics().total("jobrun_disputed_reaps_total") == 1)
 
 
 @story

@@ -23,8 +23,8 @@ AFTER_STOP_SECONDS = 2 * 1 + 2
 # With canaries that beat so seldom nothing is a stop for a minute: what is shown does not depend on them then.
 NO_STOP = {"canary": {"periodSeconds": 30}}
 TERMINAL = ("Succeeded", "Failed", "Stuck")
-# Whether the controllers watch only what is active: then they know of no other runs.
-SELECTS = bool(os.environ.get("JOBRUN_TEST_SELECTS"))
+# Whether the controllers watch only what is active, which is the default: then they know of no other runs.
+SELECTS = not os.environ.get("JOBRUN_TEST_WATCHES_ALL")
 
 
 def beats(timeout, interval=1, **more):
@@ -36,8 +36,8 @@ def scaled(config):
     """The same configuration, but for the interval of runs that say nothing of it: after its start a controller leaves
     each run two of its intervals, for which these tests have no time."""
     defaults = config.get("defaults", {})
-    if SELECTS:
-        config = {"watch": {"finished": False, "relistSeconds": 10}, **config}
+    if not SELECTS:
+        config = {"watch": {"finished": True}, **config}
     return {**config, "defaults": {**defaults, "heartbeat": {"intervalSeconds": 1, **defaults.get("heartbeat", {})}}}
 
 

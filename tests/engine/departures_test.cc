@@ -229,7 +229,7 @@ TEST(SelectionOffTest, EverythingIsWatched) {
 
 TEST(SelectionOffTest, AShardSelectsWithinItsLanes) {
   EngineOptions options = EngineHarness::OptionsWith({});
-  options.settings.watch.finished = false;
+  options.settings.watch = {.relist = EngineHarness::kSeldom, .finished = false};
   options.scopes = {{.field_selector = "spec.lane=a"}};
   EngineHarness engine(std::move(options));
   EXPECT_NE(engine.LastStream().target.find(

@@ -43,13 +43,15 @@ class EngineHarness {
     options.settings = Patient(std::move(settings));
     return options;
   }
-  // Tests that let an hour pass have no list in mind, unless they say so.
+  // Tests that let an hour pass have no list in mind, neither of all runs nor of the finished ones,
+  // unless they say how often.
   static Settings Patient(Settings settings) {
     if (settings.watch.relist == RunWatchSettings{}.relist) {
-      settings.watch.relist = std::chrono::hours(24);
+      settings.watch = {.relist = kSeldom, .finished = true};
     }
     return settings;
   }
+  static constexpr Seconds kSeldom = std::chrono::hours(24);
 
   // ---- what the engine is told ----
 

@@ -53,9 +53,11 @@ TEST_F(FinishedListTest, ComesInPagesOfWhichNothingIsKept) {
   engine_.Pass(29s);
   EXPECT_TRUE(engine_.Requests().empty());
   engine_.Pass(1s);
-  EXPECT_EQ(Only().target, "/apis/jobrun.dev/v1/jobruns?limit=500");
+  const std::string page = "/apis/jobrun.dev/v1/jobruns?limit=500";
+  const std::string over = "&fieldSelector=" + EncodeQuery(kOverFields);
+  EXPECT_EQ(Only().target, page + over);
   engine_.Answer(200, Page({Over("a"), Over("b")}, "next"));
-  EXPECT_EQ(Only().target, "/apis/jobrun.dev/v1/jobruns?limit=500&continue=next");
+  EXPECT_EQ(Only().target, page + "&continue=next" + over);
   engine_.Answer(200, Page({Over("c")}));
   EXPECT_TRUE(engine_.Requests().empty());
   EXPECT_EQ(Held(), 1U);

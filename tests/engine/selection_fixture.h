@@ -15,7 +15,7 @@ class SelectionTest : public testing::Test {
  protected:
   static Settings Selecting() {
     Settings settings;
-    settings.watch.finished = false;
+    settings.watch = {.relist = EngineHarness::kSeldom, .finished = false};
     return settings;
   }
   // The run leaves the selection: it is told as it was before, in the version in which it left.

@@ -16,6 +16,7 @@ HERD = 8
 TIMEOUT = 3
 CONFIG = {
     **SCALED,
+    "watch": {"relistSeconds": 10},
     "breaker": {"fraction": 0.55, "minRuns": 6, "holdSeconds": 6},
     "lanes": {
         "sync": {"heartbeat": {"timeoutSeconds": TIMEOUT}},

@@ -14,7 +14,7 @@ SECONDS_MAX = 60
 _NUMBERS = itertools.count(1)  # Each has a namespace of its own on the server that they share.
 TARGET = {"namespace": "paging", "job": "jobrun"}
 # Nobody waits for the controller's own patience, either; its Lease is taken over and lost in seconds.
-CONFIG = {"canary": {"periodSeconds": 1}, "breaker": {"enabled": False},
+CONFIG = {"canary": {"periodSeconds": 1}, "breaker": {"enabled": False}, "watch": {"relistSeconds": 10},
           "leaderElection": {"leaseSeconds": 4, "renewDeadlineSeconds": 3, "retrySeconds": 1}}
 
 
