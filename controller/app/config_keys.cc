@@ -185,12 +185,16 @@ Key WholeSeconds(std::string_view name, double min, double max, Seconds& into) {
   return Whole(name, min, max, [&into](const Value& value) { into = Seconds(value.whole); });
 }
 
+Key Switch(std::string_view name, bool& into) {
+  return Key{.name = name, .kind = ValueKind::kSwitch, .take = [&into](const Value& value) {
+               into = value.whole != 0;
+             }};
+}
+
 Key BreakerKeys(BreakerSettings& into) {
   return Section(
       "breaker",
-      {Key{.name = "enabled",
-           .kind = ValueKind::kSwitch,
-           .take = [&into](const Value& value) { into.enabled = value.whole != 0; }},
+      {Switch("enabled", into.enabled),
        Number("fraction", 0.01, 1, [&into](const Value& value) { into.fraction = value.number; }),
        Whole("minRuns", 1, kSeconds,
              [&into](const Value& value) { into.min_runs = static_cast<int>(value.whole); }),
@@ -203,9 +207,7 @@ Key BreakerKeys(BreakerSettings& into) {
 Key ExecutorKeys(ExecutorChecks& into) {
   return Section(
       "executors",
-      {Key{.name = "enabled",
-           .kind = ValueKind::kSwitch,
-           .take = [&into](const Value& value) { into.enabled = value.whole != 0; }},
+      {Switch("enabled", into.enabled),
        Key{.name = "selector",
            .kind = ValueKind::kText,
            .max = 4096,
@@ -244,12 +246,8 @@ Key LeaderElectionKeys(LeaderElection& into) {
 }
 
 Key WatchKeys(RunWatchSettings& into) {
-  return Section(
-      "watch",
-      {WholeSeconds("relistSeconds", 10, 86400, into.relist),
-       Key{.name = "finished", .kind = ValueKind::kSwitch, .take = [&into](const Value& value) {
-             into.finished = value.whole != 0;
-           }}});
+  return Section("watch", {WholeSeconds("relistSeconds", 10, 86400, into.relist),
+                           Switch("finished", into.finished), Switch("gzip", into.gzip)});
 }
 
 }  // namespace

@@ -45,6 +45,7 @@ Result<EventDecoder::Page> CollectionWatch::ReadPage(const std::string& body) {
 
 RequestId CollectionWatch::Send(Request request) {
   request.id = core_.next_id++;
+  request.accepts_gzip = core_.settings.watch.gzip;
   const RequestId id = request.id;
   core_.Emit(std::move(request));
   return id;

@@ -83,10 +83,12 @@ void FinishedList::Begin() {
 }
 
 void FinishedList::RequestPage() {
-  Request request{.klass = RequestClass::kControl,
-                  .method = Method::kGet,
-                  .target = ListTarget(scopes_[scope_], {.continue_token = continue_}),
-                  .deadline = kPageDeadline};
+  Request request{
+      .klass = RequestClass::kControl,
+      .method = Method::kGet,
+      .target = ListTarget(scopes_[scope_], {.limit = page_objects_, .continue_token = continue_}),
+      .accepts_gzip = core_.settings.watch.gzip,
+      .deadline = kPageDeadline};
   request.id = request_ = core_.next_id++;
   core_.Emit(std::move(request));
 }
@@ -127,6 +129,7 @@ void FinishedList::GiveUp(const Response& response) {
   core_.Emit(LogLine{LogLevel::kWarn,
                      "can't look through the finished runs; it is tried again",
                      {{"status", std::to_string(response.status)}, {"error", WordsOf(response)}}});
+  if (response.too_large) page_objects_ = std::max(1, page_objects_ / 4);
   next_ = core_.now.mono + HoldWait(5 + failures_++, kHoldMax, core_.random);
 }
 

@@ -73,6 +73,7 @@ class FinishedList {
   std::size_t seen_before_{0};   // by the last round
   ServerTime disputes_since_{};  // what was stamped earlier has been counted, or is not ours
   int failures_{0};              // rounds in a row
+  int page_objects_{ListOptions{}.limit};  // fewer where they are very large
   bool stopping_{false};
 };
 

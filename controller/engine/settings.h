@@ -64,6 +64,7 @@ struct RunWatchSettings {
   // Also the runs that are over and owe nothing any more. Without them the server must be able to
   // select (finished_list.h).
   bool finished{false};
+  bool gzip{false};  // pages of lists come packed where the server packs
 };
 
 // client-go's, with its defaults.

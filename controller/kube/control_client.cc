@@ -12,6 +12,7 @@
 
 #include "controller/base/real_clock.h"
 #include "controller/base/rfc3339.h"
+#include "controller/kube/gzip.h"
 #include "controller/kube/http_reply.h"
 
 namespace jobrun {
@@ -70,6 +71,7 @@ struct Attempt {
   pplx::cancellation_token_source cancel{};
   std::size_t body_bytes_max{0};
   bool too_large{false};
+  std::string content_encoding{};
   Response response{};
 };
 
@@ -85,6 +87,7 @@ void NoteHead(Attempt& attempt, const http::http_response& from) {
   attempt.response.status = from.status_code();
   attempt.response.date = ParseHttpDate(Header(from, "Date"));
   attempt.response.retry_after = ParseRetryAfter(Header(from, "Retry-After"));
+  attempt.content_encoding = Header(from, "Content-Encoding");
   utility::size64_t length = 0;
   if (from.headers().match("Content-Length", length) && length > attempt.body_bytes_max) {
     attempt.too_large = true;
@@ -106,6 +109,7 @@ http::http_request MakeRequest(const Request& request, const std::string& author
   made.set_request_uri(request.target);
   made.headers().add("Accept", "application/json");
   made.headers().add("User-Agent", options.user_agent);
+  if (request.accepts_gzip) made.headers().add("Accept-Encoding", "gzip");
   if (!authorization.empty()) made.headers().add("Authorization", authorization);
   if (!request.content_type.empty()) made.set_body(request.body, request.content_type);
   // There is no limit of its own, and dropping the answer would not stop the transfer.
@@ -250,8 +254,8 @@ void ControlClient::Impl::Finish(std::uint64_t ticket, const std::shared_ptr<Att
   response.sent_at = call.sent_at;
   if (attempt->too_large) {
     response.status = 0;
-    response.detail =
-        Url() + ": the answer is larger than " + std::to_string(options.body_bytes_max) + " bytes";
+    response.too_large = true;
+    response.detail = TooLargeText(Url(), options.body_bytes_max);
   } else if (response.status == 0) {
     const std::string why = credentials->TakeHandshakeError(response.detail);
     response.detail = Url() + ": " + why;
@@ -262,6 +266,9 @@ void ControlClient::Impl::Finish(std::uint64_t ticket, const std::shared_ptr<Att
       return Start(ticket, call);
     }
     response.detail = credentials->RefusalText();
+  }
+  if (response.status != 0) {
+    Unpack(response, attempt->content_encoding, options.body_bytes_max, Url());
   }
   calls.erase(found);
   StartWaiting();

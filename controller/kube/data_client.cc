@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "controller/base/real_clock.h"
+#include "controller/kube/gzip.h"
 #include "controller/kube/proxy_tunnel.h"
 
 namespace jobrun {
@@ -100,7 +101,8 @@ void DataClient::SendOn(Slot& slot) {
                                        .user_agent = options_.user_agent,
                                        .authorization = call.authorization,
                                        .content_type = call.request.content_type,
-                                       .proxy_authorization = proxy_authorization},
+                                       .proxy_authorization = proxy_authorization,
+                                       .accepts_gzip = call.request.accepts_gzip},
                                       call.request.body));
   slot.connection.AwaitReadable();
 }
@@ -159,6 +161,8 @@ void DataClient::Answered(Slot& slot) {
                     .sent_at = slot.call->sent_at,
                     .received_at = ReadClocks().mono};
   response.body = slot.reply.TakeBody();
+  Unpack(response, slot.reply.content_encoding(), options_.body_bytes_max,
+         credentials_->fixed().Peer());
   const bool reusable = slot.reply.keep_alive() && slot.reply.Rest().empty();
   Call call = std::move(*Release(slot, reusable));
   if (response.status == 401) {
@@ -179,19 +183,21 @@ void DataClient::Broke(Slot& slot, const std::string& why) {
   const bool stale = slot.ready && slot.reused && !slot.call->sent_again;
   const bool harmless = slot.connection.NothingWritten() ||
                         (slot.call->request.method == Method::kGet && slot.reply.Untouched());
+  const bool too_large = slot.reply.too_large();
   Call call = std::move(*Release(slot, false));
   if (stale && harmless) {
     call.sent_again = true;
     return Start(std::move(call));
   }
   StartWaiting();
-  Fail(call, std::move(detail));
+  Fail(call, std::move(detail), too_large);
 }
 
-void DataClient::Fail(const Call& call, std::string detail) {
+void DataClient::Fail(const Call& call, std::string detail, bool too_large) {
   answer_({.id = call.request.id,
            .sent_at = call.sent_at,
            .received_at = ReadClocks().mono,
+           .too_large = too_large,
            .detail = std::move(detail)});
 }
 

@@ -58,7 +58,7 @@ class DataClient : public RequestClient {
   void ReadableIdle(Slot& slot);
   void Answered(Slot& slot);
   void Broke(Slot& slot, const std::string& why);
-  void Fail(const Call& call, std::string detail);
+  void Fail(const Call& call, std::string detail, bool too_large = false);
   [[nodiscard]] std::optional<Call> Release(Slot& slot, bool reusable);
   void Erase(Slot& slot);
   void StartWaiting();

@@ -43,6 +43,7 @@ struct HttpReply::Impl {
   std::size_t begin{0};
   std::size_t end{0};
   bool untouched{true};
+  bool too_large{false};
   std::string error{};
 };
 
@@ -57,6 +58,7 @@ void HttpReply::Reset(bool stop_at_head) {
   impl_->stop_at_head = stop_at_head;
   impl_->begin = impl_->end = 0;
   impl_->untouched = true;
+  impl_->too_large = false;
   impl_->error.clear();
   impl_->Begin();
 }
@@ -84,7 +86,8 @@ HttpReply::State HttpReply::Continue() {
 }
 
 HttpReply::State HttpReply::Impl::Bad(const boost::beast::error_code& why) {
-  if (why == http::error::body_limit) {
+  too_large = why == http::error::body_limit;
+  if (too_large) {
     error = "the answer is larger than " + std::to_string(body_bytes_max) + " bytes";
   } else {
     error = "the answer is not HTTP/1.1 as expected: " + why.message();
@@ -133,6 +136,10 @@ std::optional<std::chrono::seconds> HttpReply::retry_after() const {
   return ParseRetryAfter(impl_->Field(http::field::retry_after));
 }
 
+std::string_view HttpReply::content_encoding() const {
+  return impl_->Field(http::field::content_encoding);
+}
+
 bool HttpReply::chunked() const { return impl_->parser->chunked(); }
 
 std::optional<std::uint64_t> HttpReply::content_length() const {
@@ -150,6 +157,8 @@ std::string_view HttpReply::Rest() const {
 std::string HttpReply::TakeBody() { return std::move(impl_->parser->get().body()); }
 
 const std::string& HttpReply::error() const { return impl_->error; }
+
+bool HttpReply::too_large() const { return impl_->too_large; }
 
 bool HttpReply::Untouched() const { return impl_->untouched; }
 
@@ -169,6 +178,7 @@ std::string FormatRequest(const HttpRequestHead& head, std::string_view body) {
   text.append(" HTTP/1.1\r\nHost: ").append(head.authority);
   text.append("\r\nUser-Agent: ").append(head.user_agent);
   text.append("\r\nAccept: application/json\r\n");
+  if (head.accepts_gzip) text.append("Accept-Encoding: gzip\r\n");
   if (!head.authorization.empty()) {
     text.append("Authorization: ").append(head.authorization).append("\r\n");
   }

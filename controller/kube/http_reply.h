@@ -42,6 +42,7 @@ class HttpReply {
   [[nodiscard]] int status() const;
   [[nodiscard]] std::optional<ServerTime> date() const;
   [[nodiscard]] std::optional<std::chrono::seconds> retry_after() const;
+  [[nodiscard]] std::string_view content_encoding() const;
   [[nodiscard]] bool chunked() const;
   [[nodiscard]] std::optional<std::uint64_t> content_length() const;
   [[nodiscard]] bool keep_alive() const;
@@ -51,6 +52,7 @@ class HttpReply {
   [[nodiscard]] std::string TakeBody();
   // After kBad: what is wrong with it.
   [[nodiscard]] const std::string& error() const;
+  [[nodiscard]] bool too_large() const;
   // No byte of the answer has come yet.
   [[nodiscard]] bool Untouched() const;
 
@@ -71,6 +73,7 @@ struct HttpRequestHead {
   std::string_view authorization;  // empty: none
   std::string_view content_type;   // empty: none
   std::string_view proxy_authorization{};
+  bool accepts_gzip{false};
 };
 [[nodiscard]] std::string FormatRequest(const HttpRequestHead& head, std::string_view body);
 

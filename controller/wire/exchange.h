@@ -37,6 +37,7 @@ struct Request {
   std::string target{};        // origin form: path and query, percent-encoded
   std::string content_type{};  // empty without a body
   std::string body{};
+  bool accepts_gzip{false};  // the answer may come packed; whoever carries it unpacks it
   Nanos deadline{std::chrono::seconds(10)};  // total, from hand-over to the last byte of the answer
 };
 

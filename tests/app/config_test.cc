@@ -61,7 +61,7 @@ TEST(ConfigTest, WhatKeepsTheLivingIsRead) {
 breaker: {enabled: false, fraction: 0.7, minRuns: 20, holdSeconds: 60, override: Closed}
 grace: {serverSkewSeconds: 1, intervals: 3}
 canary: {periodSeconds: 5}
-watch: {relistSeconds: 60, finished: true}
+watch: {relistSeconds: 60, finished: true, gzip: true}
 leaderElection: {leaseSeconds: 60, renewDeadlineSeconds: 40, retrySeconds: 5}
 )")
                             .settings;
@@ -75,6 +75,7 @@ leaderElection: {leaseSeconds: 60, renewDeadlineSeconds: 40, retrySeconds: 5}
   EXPECT_EQ(read.canary.period, Seconds(5));
   EXPECT_EQ(read.watch.relist, Seconds(60));
   EXPECT_TRUE(read.watch.finished);
+  EXPECT_TRUE(read.watch.gzip);
   EXPECT_EQ(
       read.election,
       (LeaderElection{.lease = Seconds(60), .renew_deadline = Seconds(40), .retry = Seconds(5)}));

@@ -20,7 +20,7 @@ from rest import Rest
 FORWARD, LOSE, LOSE_ANSWER, CUT_ANSWER = "forward", "lose", "lose the answer", "cut the answer short"
 HELD_SECONDS_MAX = 60
 _WATCH_SECONDS_MAX = 600
-_ASKED = ("Accept", "Content-Type", "User-Agent")
+_ASKED = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 _ANSWERED = ("Content-Type", "Content-Encoding", "Date", "Retry-After")
 
 
@@ -111,6 +111,7 @@ class Gate:
         self.flowing = threading.Event()  # Cleared: watches are silent, their events wait.
         self.flowing.set()
         self._lock = threading.Lock()
+        self.packed = 0  # Answers that the server has packed.
         self._cut = self._listening = False
         self._rules, self._catches, self._rewrites, self._connections = [], [], [], set()
         self._numbered, self.writes = {}, 0  # Requests so far that change an object; Events and canaries don't count.
@@ -264,6 +265,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         reply = self.upstream.ask(method, self.path, body, asked)
         if caught:
             caught.note(reply.status)
+        if reply.headers.get("Content-Encoding") == "gzip":
+            gate.packed += 1
         if "watch=" in self.path and reply.status == 200:
             return self.stream(reply)
         content = gate.rewritten(reply.read())

@@ -76,6 +76,18 @@ def test_finished_runs_are_deleted_when_their_time_is_over(space):
 
 
 @story
+def test_their_list_comes_packed_where_the_server_packs(space):
+    """kube-apiserver packs what is longer than 128 KiB; the embedded server packs nothing."""
+    for number in range(12):
+        worker = space.claimed(f"over-{number}", {"ttlSecondsAfterFinished": 1, "payload": {"text": "x" * 16384}})
+        assert worker.patch(phase="Succeeded", completionTime=worker.now()) == 200
+    gate = space.gate()
+    space.controller(kubeconfig=gate.kubeconfig, config={"watch": {"relistSeconds": 10, "gzip": True}})
+    eventually(lambda: space.list() == [], ROUND_SECONDS + LATE_SECONDS)
+    assert (gate.packed > 0) == (space.server.name == "kube")
+
+
+@story
 def test_a_sign_of_life_after_the_end_is_counted_once(space):
     controller = space.controller(config=SELECTING)
     space.silent_until_reaped(space.dead("disputed", beats(2)), "disputed", 2)

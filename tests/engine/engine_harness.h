@@ -153,6 +153,13 @@ class EngineHarness {
   }
 
   // Answers one of the open requests.
+  // More came to the first request than is accepted.
+  void AnswerTooLarge() {
+    ASSERT_FALSE(requests_.empty());
+    const RequestId id = requests_.front().id;
+    requests_.erase(requests_.begin());
+    Give(Response{.id = id, .too_large = true, .detail = "too large"});
+  }
   void AnswerTo(RequestId id, int status, std::string body = {}) {
     std::erase_if(requests_, [id](const Request& request) { return request.id == id; });
     Give(Response{.id = id,

@@ -137,6 +137,24 @@ TEST_F(FinishedListTest, APageThatFailsIsNoRoundAndIsTriedAgain) {
   EXPECT_EQ(Only().method, Method::kGet);
 }
 
+TEST_F(FinishedListTest, PagesThatAreTooLargeGetFewerRuns) {
+  AwaitRound();
+  engine_.AnswerTooLarge();
+  AwaitRound();
+  EXPECT_NE(Only().target.find("limit=125&"), std::string::npos);
+}
+
+TEST_F(FinishedListTest, PagesComePackedWhereThatIsWanted) {
+  AwaitRound();
+  EXPECT_FALSE(Only().accepts_gzip);
+  engine_.Answer(200, Page({Over("a")}, "next"));
+  Settings packed = Often();
+  packed.watch.gzip = true;
+  engine_.Give(ConfigLoaded{packed});
+  engine_.Answer(200, Page({Over("b")}, "more"));
+  EXPECT_TRUE(Only().accepts_gzip);
+}
+
 TEST_F(FinishedListTest, ARelistDoesNotForgetWhatWaitsForItsDeletion) {
   const RunText over = Over("a", R"("ttlSecondsAfterFinished":700)");
   Round({over});

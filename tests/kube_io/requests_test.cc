@@ -227,6 +227,7 @@ TEST_P(RequestsTest, WithABodyThatIsTooLargeAreCutOff) {
   for (const char* target : {"/length", "/chunked"}) {
     const Response response = client.Call(Get(target));
     EXPECT_EQ(response.status, 0) << target;
+    EXPECT_TRUE(response.too_large) << target;
     EXPECT_EQ(response.detail, server.Url() + ": the answer is larger than 1000 bytes");
   }
 }
