@@ -137,7 +137,7 @@ class Client:
 
 def controller_command(program, kubeconfig, folder, scenario):
     config = folder / "config.yaml"
-    config.write_text(_CONFIG + ("watch: {finished: false}\n" if scenario.selects else ""))
+    config.write_text(_CONFIG + ("watch: {finished: true}\n" if scenario.watches_all else ""))
     command = [program, "--kubeconfig", kubeconfig, "--config", config, "--metrics-bind-address", _ANY_PORT,
                "--health-probe-bind-address", _ANY_PORT]
     return [*command, *(["--leader-elect"] if scenario.elects else [])]

@@ -172,22 +172,20 @@ void Api::List(Connection& from, const HttpRequest& request, Workload::Time now)
   const std::uint64_t version =
       token.empty() ? workload_.Version() : NumberIn(token.substr(token.find('.') + 1));
   const std::uint64_t runs = workload_.Runs();
-  const std::uint64_t end = limit == 0 ? runs : std::min(runs, start + limit);
   std::string body = R"({"apiVersion":"jobrun.dev/v1","items":[)";
-  // A page is of so many runs looked at: with a selector it may hold fewer.
-  bool first = true;
-  for (std::uint64_t i = start; i < end; ++i) {
-    const auto number = static_cast<std::uint32_t>(i);
+  std::uint64_t at = start;
+  for (std::uint64_t told = 0; at < runs && (limit == 0 || told < limit); ++at) {
+    const auto number = static_cast<std::uint32_t>(at);
     if (!workload_.Exists(number)) continue;
     workload_.FirstTold(number, now);
     const RunFields run = workload_.Fields(number);
     if (!selector->Selects(run)) continue;
-    if (!std::exchange(first, false)) body += ',';
+    if (told++ > 0) body += ',';
     body += text_.Object(run);
   }
   body += R"(],"kind":"JobRunList","metadata":{)";
   const std::string of = std::to_string(version);
-  if (end < runs) body += R"("continue":")" + std::to_string(end) + "." + of + R"(",)";
+  if (at < runs) body += R"("continue":")" + std::to_string(at) + "." + of + R"(",)";
   body += R"("resourceVersion":")" + of + "\"}}";
   Answer(from, 200, body, now.wall);
 }
