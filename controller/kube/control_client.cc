@@ -255,7 +255,7 @@ void ControlClient::Impl::Finish(std::uint64_t ticket, const std::shared_ptr<Att
   if (attempt->too_large) {
     response.status = 0;
     response.too_large = true;
-    response.detail = TooLargeText(Url(), options.body_bytes_max);
+    response.detail = Url() + ": " + TooLargeText(options.body_bytes_max);
   } else if (response.status == 0) {
     const std::string why = credentials->TakeHandshakeError(response.detail);
     response.detail = Url() + ": " + why;

@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-#include "controller/kube/request_client.h"
+#include "controller/kube/http_reply.h"
 
 namespace jobrun {
 namespace {
@@ -54,22 +54,19 @@ class Inflater {
   bool ready_;
 };
 
-void Refuse(Response& response, bool too_large, std::string detail) {
-  response.status = 0;
-  response.body.clear();
-  response.too_large = too_large;
-  response.detail = std::move(detail);
-}
-
 }  // namespace
 
 void Unpack(Response& response, std::string_view encoding, std::size_t body_bytes_max,
             std::string_view peer) {
   if (encoding.empty() || encoding == "identity") return;
+  const auto refuse = [&](const std::string& why) {
+    response.status = 0;
+    response.body.clear();
+    response.detail = std::string(peer) + ": " + why;
+  };
   if (encoding != "gzip") {
-    return Refuse(response, false,
-                  std::string(peer) + ": the answer is packed by '" + std::string(encoding) +
-                      "', which nobody asked for; is a proxy in between?");
+    return refuse("the answer is packed by '" + std::string(encoding) +
+                  "', which nobody asked for; is a proxy in between?");
   }
   std::string text;
   switch (Inflater().Run(response.body, body_bytes_max, text)) {
@@ -77,10 +74,10 @@ void Unpack(Response& response, std::string_view encoding, std::size_t body_byte
       response.body = std::move(text);
       return;
     case Unpacked::kTooLarge:
-      return Refuse(response, true, TooLargeText(peer, body_bytes_max));
+      response.too_large = true;
+      return refuse(TooLargeText(body_bytes_max));
     case Unpacked::kBroken:
-      return Refuse(response, false,
-                    std::string(peer) + ": the answer is packed, and can't be unpacked");
+      return refuse("the answer is packed, and can't be unpacked");
   }
 }
 

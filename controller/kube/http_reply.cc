@@ -88,7 +88,7 @@ HttpReply::State HttpReply::Continue() {
 HttpReply::State HttpReply::Impl::Bad(const boost::beast::error_code& why) {
   too_large = why == http::error::body_limit;
   if (too_large) {
-    error = "the answer is larger than " + std::to_string(body_bytes_max) + " bytes";
+    error = TooLargeText(body_bytes_max);
   } else {
     error = "the answer is not HTTP/1.1 as expected: " + why.message();
   }
@@ -161,6 +161,10 @@ const std::string& HttpReply::error() const { return impl_->error; }
 bool HttpReply::too_large() const { return impl_->too_large; }
 
 bool HttpReply::Untouched() const { return impl_->untouched; }
+
+std::string TooLargeText(std::size_t bytes_max) {
+  return "the answer is larger than " + std::to_string(bytes_max) + " bytes";
+}
 
 std::optional<std::chrono::seconds> ParseRetryAfter(std::string_view text) {
   constexpr int kLongest = 3600;  // what asks for more is asked again after an hour

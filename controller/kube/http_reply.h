@@ -61,6 +61,9 @@ class HttpReply {
   std::unique_ptr<Impl> impl_;
 };
 
+// "the answer is larger than 1000 bytes".
+[[nodiscard]] std::string TooLargeText(std::size_t bytes_max);
+
 // `Retry-After` in seconds, at most an hour; nothing for its other form, a date.
 [[nodiscard]] std::optional<std::chrono::seconds> ParseRetryAfter(std::string_view text);
 

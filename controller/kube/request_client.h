@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <functional>
 #include <string>
-#include <string_view>
 
 #include "controller/wire/exchange.h"
 
@@ -33,8 +32,6 @@ class RequestClient {
 };
 
 [[nodiscard]] const char* MethodName(Method method);
-// "https://…: the answer is larger than 1000 bytes".
-[[nodiscard]] std::string TooLargeText(std::string_view peer, std::size_t bytes_max);
 // "no answer from https://… within 10 s".
 [[nodiscard]] std::string TooLateText(const std::string& url, Nanos deadline);
 

@@ -128,10 +128,6 @@ const char* MethodName(Method method) {
   return "GET";
 }
 
-std::string TooLargeText(std::string_view peer, std::size_t bytes_max) {
-  return std::string(peer) + ": the answer is larger than " + std::to_string(bytes_max) + " bytes";
-}
-
 std::string TooLateText(const std::string& url, Nanos deadline) {
   const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(deadline).count();
   return url + ": no whole answer within " + std::to_string(milliseconds) +

@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "controller/base/hex.h"
+
 namespace jobrun {
 namespace {
 
@@ -29,8 +31,6 @@ void ShiftIn(std::string_view digits, std::uint64_t& value, std::uint8_t& seen) 
   }
 }
 
-bool IsDash(std::size_t at) { return at == 8 || at == 13 || at == 18 || at == 23; }
-
 }  // namespace
 
 std::optional<Uid> ParseUid(std::string_view text) {
@@ -48,16 +48,8 @@ std::optional<Uid> ParseUid(std::string_view text) {
 }
 
 std::string FormatUid(Uid uid) {
-  constexpr std::string_view kHex = "0123456789abcdef";
-  std::string text(kUuidLength, '-');
-  std::size_t at = kUuidLength;
-  for (std::uint64_t* half : {&uid.low, &uid.high}) {
-    for (int digit = 0; digit < 16; ++digit, *half >>= 4U) {
-      --at;
-      if (IsDash(at)) --at;
-      text[at] = kHex[*half & 0xfU];
-    }
-  }
+  std::string text = HexOf(uid.high) + HexOf(uid.low);
+  for (const std::size_t dash : {8, 13, 18, 23}) text.insert(dash, 1, '-');
   return text;
 }
 
