@@ -44,6 +44,18 @@ TEST(EngineWatchTest, AListInPagesReplacesTheStoreOnlyWhenItIsWhole) {
   EXPECT_EQ(engine.Scrape().runs, 2U);
 }
 
+TEST(EngineWatchTest, PagesComePackedWhereThatIsWanted) {
+  for (const bool wanted : {false, true}) {
+    Settings settings;
+    settings.watch.gzip = wanted;
+    settings.watch.relist = EngineHarness::kSeldom;
+    EngineHarness engine(settings);
+    engine.CutStream(400);  // no WatchList here, or it can't select
+    ASSERT_EQ(engine.Requests().size(), 1U);
+    EXPECT_EQ(engine.Requests()[0].accepts_gzip, wanted);
+  }
+}
+
 TEST(EngineWatchTest, TimersSurviveARelist) {
   EngineHarness engine;
   engine.Sync({Beating("a")});
