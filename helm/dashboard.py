@@ -161,7 +161,8 @@ REAPS = ("Reaps", [
 ])
 
 RUNS_BY_PHASE = ("Runs", [
-    lines("Runs by phase", "Runs that are active; with config.watch.finished also those that are over, until they are deleted.", "short",
+    lines("Runs by phase", "Runs that are active; with config.watch.finished also those that are over, until they are deleted.",
+          "short",
           (f"sum by (phase) ({RUNS})", "{{phase}}")),
     lines("Running by lane", "Runs that a worker has claimed.", "short",
           (f"sum by (lane) ({RUNNING})", "{{lane}}"), stacked=True),

@@ -54,10 +54,10 @@ SCENARIOS = [
              full_only=True),
     Scenario("sync-1m", "first list of 1,000,000 runs", 1_000_000, full_only=True),
     # The finished runs are looked through in the window: half a minute after the start, once.
-    Scenario("finished-1m", "10,000 runs, 1,000 heartbeats/s, beside 1,000,000 that are over, their retries settled",
+    Scenario("finished-1m", "10,000 runs, 1,000 heartbeats/s, beside 1,000,000 that are over, and looked through once",
              10_000, rate=1000, interval=10, timeout=50, finished=1_000_000, warm_seconds=3, window_seconds=60,
              full_only=True),
-    Scenario("finished-1m-watched", "the same where they are watched too (watch.finished)", 10_000, rate=1000, interval=10,
+    Scenario("finished-1m-watched", "the same, but those are watched too (watch.finished)", 10_000, rate=1000, interval=10,
              timeout=50, finished=1_000_000, watches_all=True, warm_seconds=3, window_seconds=20, full_only=True),
     Scenario("steady-2000", "100,000 runs, 2,000 heartbeats/s", 100_000, rate=2000, interval=50, timeout=150,
              floor=True, warm_seconds=3, window_seconds=15),
