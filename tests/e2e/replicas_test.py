@@ -1,8 +1,8 @@
 """Several controllers, and ones that are stopped, killed and replaced all the time: what no run may notice."""
 
 import datetime
-import glob
 import itertools
+import os
 import time
 
 import pytest
@@ -10,7 +10,7 @@ import pytest
 from canaries import ELECTION_ID
 from crew import SCALED, Crew, counted_as_written
 from replicas import FAILOVER_SECONDS, LEASE_LOST, ClientGoElector, await_leader, leader_of, leads, replica
-from servers import Unavailable
+from servers import ROOT, Unavailable
 from space import LATE_SECONDS, beats, eventually
 from stories import story
 
@@ -123,8 +123,7 @@ def test_clocks_that_are_a_year_off_move_nothing(space):
     """Those of the workers, and those of the controllers, which elect a leader all the same. (The gate speaks plain HTTP:
     with such a clock no certificate would be good.)"""
     gate = space.gate()
-    leader, (standby,) = leader_of([
-        replica(space, kubeconfig=gate.kubeconfig, environment=wall_clock_off(days)) for days in ("+365", "-365")])
+    leader, (standby,) = leader_of([replica_with_clock_off(space, gate, off) for off in (YEAR, -YEAR)])
     crews = [Crew(space, 4, lane=lane, clock_off=off) for lane, off in (("ahead", YEAR), ("behind", -YEAR))]
     for crew in crews:
         crew.lose(1)
@@ -136,10 +135,14 @@ def test_clocks_that_are_a_year_off_move_nothing(space):
         crew.comes_out_right()
 
 
-def wall_clock_off(days):
-    """The environment of a process whose wall clock is so many days off, and no other clock."""
-    (library,) = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")
-    return {"LD_PRELOAD": library, "FAKETIME": f"{days}d", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+def replica_with_clock_off(space, gate, off):
+    """A replica whose wall clock is off by a timedelta, and no other clock of it."""
+    library = os.environ.get("JOBRUN_WALL_CLOCK") or ROOT / "build/release/bin/libwall_clock.so"
+    controller = replica(space, kubeconfig=gate.kubeconfig,
+                         environment={"LD_PRELOAD": library, "JOBRUN_TEST_CLOCK_OFF": int(off.total_seconds())})
+    begun = datetime.datetime.fromisoformat(controller.log.split()[0].replace("Z", "+00:00"))
+    assert abs(begun - datetime.datetime.now(datetime.timezone.utc) - off) < datetime.timedelta(minutes=5)
+    return controller
 
 
 @story
