@@ -50,9 +50,10 @@ def test_a_verdict_whose_answer_is_lost_counts_once_though_its_run_has_left(spac
 def test_retries_go_on_where_their_ends_are_not_seen(space):
     gate = space.gate()
     controller = space.controller(kubeconfig=gate.kubeconfig, config=SELECTING)
+    decided, created = [gate.catch("PATCH", "/twice/status") for _ in range(2)]
     failed(space, "twice", TWICE)
-    gate.catch("PATCH", "/twice/status").wait().forward()  # the decision
-    gate.catch("PATCH", "/twice/status").wait().lose_answer()  # that it was created
+    decided.wait().forward()
+    created.wait().lose_answer()
     successor = space.successor("twice")
     assert space.worker(successor.name).claim().patch(phase="Failed", reason="Reported") == 200
     space.settled(successor.name, "Exhausted")
