@@ -78,7 +78,11 @@ class Release:
 
     def crash(self, pod):
         """SIGKILLs the process in its container, which its kubelet then starts again."""
-        self._cluster.signal(self.pods()[pod], "SIGKILL")
+        self.signal(pod, "SIGKILL")
+
+    def signal(self, pod, signal):
+        """Sends the process in its container a signal."""
+        self._cluster.signal(self.pods()[pod], signal)
 
     def evict(self, pod):
         """Asks the eviction API, as a drain does; returns its answer."""
