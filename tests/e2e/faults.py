@@ -10,7 +10,7 @@ import random
 import threading
 import time
 
-from canaries import is_about_them
+from canaries import is_about_them, is_canary
 from gate import CUT_ANSWER, FORWARD, LOSE, LOSE_ANSWER, Answer, Cut, Fault
 
 PIECE_BYTES, PAUSE_EVERY_BYTES, PAUSE_SECONDS = 3, 24, 0.001
@@ -162,14 +162,16 @@ class Overtaken(Switched):
 
 
 class Hidden(Switched):
-    """Of each object every second change is never told; the next one is."""
+    """Of each object every second change is never told; the next one is. Of canaries all are: with every second beat
+    unseen the silence clock may stand as often as its grace is long, and then rightly nothing is written."""
 
     def pieces(self, path, lines):
         hidden = set()  # Whose last change was.
         for line in lines:
             event = json.loads(line)
             name = event["object"]["metadata"].get("name")
-            if event["type"] != "MODIFIED" or name in hidden or not self.strikes():
+            told = event["type"] != "MODIFIED" or name in hidden or is_canary(event["object"])
+            if told or not self.strikes():
                 hidden.discard(name)
                 yield line
             else:
